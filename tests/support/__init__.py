@@ -1,0 +1,1 @@
+"""Helpers of the tests: a private database, a real server, a real client."""
