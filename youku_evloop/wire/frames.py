@@ -1,0 +1,196 @@
+"""Frames: the bytes of a conversation cut into messages and bodies (docs/protocol.md, "Frames").
+
+Sans-IO: bytes are fed in, messages come out; no socket, clock, thread or file. A reader works in three verbs:
+
+    decoder.feed(data)              whatever arrived, in pieces of any size
+    decoder.next_message()          a message, or `NEED_DATA`
+    encode_frame(fields)            the other direction: a message as bytes
+
+When a message announces a body, the decoder stands still in `BODY` until the body is accounted for: `buffered_body()`
+hands out what came in with the frame, `body_received(n)` accounts for what the caller read past the decoder, so that
+bulk bytes go from the socket to their place without passing through here.
+
+How a payload becomes a message is handed in: a function that gets the payload and answers an object with a `body`
+attribute (the number of body bytes), or raises `BrokenFrame`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from enum import Enum
+from typing import Any, Final, Generic, Protocol, TypeVar
+
+import msgspec
+
+from youku_evloop.errors import BrokenFrame
+from youku_evloop.machine import step
+
+MAX_FRAME: Final = 64 * 1024
+"""Bytes of one payload. Bulk data travels in bodies, so this is ample, and it bounds what a stranger makes us hold."""
+
+HEADER_SIZE: Final = 4
+TLS_HANDSHAKE: Final = 0x16
+
+
+class FrameState(Enum):
+    """Where the decoder is in the stream."""
+
+    HEADER = "header"
+    PAYLOAD = "payload"
+    BODY = "body"
+    BROKEN = "broken"
+
+
+class FrameEvent(Enum):
+    """What moves the decoder on."""
+
+    LENGTH_READ = "length read"
+    MESSAGE_READ = "message read"
+    BODY_ANNOUNCED = "message with a body read"
+    BODY_READ = "body read"
+    BREACH = "rules broken"
+
+
+FRAME_TRANSITIONS: Final[Mapping[tuple[FrameState, FrameEvent], FrameState]] = {
+    (FrameState.HEADER, FrameEvent.LENGTH_READ): FrameState.PAYLOAD,
+    (FrameState.HEADER, FrameEvent.BREACH): FrameState.BROKEN,
+    (FrameState.PAYLOAD, FrameEvent.MESSAGE_READ): FrameState.HEADER,
+    (FrameState.PAYLOAD, FrameEvent.BODY_ANNOUNCED): FrameState.BODY,
+    (FrameState.PAYLOAD, FrameEvent.BREACH): FrameState.BROKEN,
+    (FrameState.BODY, FrameEvent.BODY_READ): FrameState.HEADER,
+}
+
+
+class NeedData(Enum):
+    """The value that says: no whole message yet, feed more bytes."""
+
+    NEED_DATA = "need data"
+
+
+NEED_DATA: Final = NeedData.NEED_DATA
+
+
+class HasBody(Protocol):
+    """What the decoder asks of a message."""
+
+    @property
+    def body(self) -> int:
+        """Bytes that follow the frame."""
+
+
+MessageT = TypeVar("MessageT", bound=HasBody)
+
+
+class FrameDecoder(Generic[MessageT]):
+    """One direction of one conversation.
+
+    Holds at most what one `feed` brought beyond the last whole message; at rest it holds nothing.
+    """
+
+    __slots__ = ("_buffer", "_parse", "_payload_size", "_position", "body_left", "state")
+
+    def __init__(self, parse: Callable[[bytes], MessageT]) -> None:
+        self.state = FrameState.HEADER
+        self.body_left = 0
+        self._parse = parse
+        self._buffer = b""
+        self._position = 0
+        self._payload_size = 0
+
+    @property
+    def at_boundary(self) -> bool:
+        """Whether the stream may end here without cutting a message or a body in two."""
+        return self.state is FrameState.HEADER and not self.buffered
+
+    @property
+    def buffered(self) -> int:
+        """Bytes that were fed and not yet handed out."""
+        return len(self._buffer) - self._position
+
+    def feed(self, data: bytes | bytearray | memoryview) -> None:
+        """Take in the next bytes of the stream; they are copied, so the caller may reuse its buffer."""
+        self._buffer = b"".join((self._buffer[self._position :], data)) if self.buffered else bytes(data)
+        self._position = 0
+
+    def next_message(self) -> MessageT | NeedData:
+        """The next message, or `NEED_DATA` (also while a body is outstanding).
+
+        Raises `BrokenFrame` when the bytes break the rules, and then on every further call.
+        """
+        if self.state is FrameState.HEADER:
+            header = self._take(HEADER_SIZE)
+            if header is None:
+                return NEED_DATA
+            self._payload_size = self._checked_size(header)
+            self._advance(FrameEvent.LENGTH_READ)
+        if self.state is FrameState.PAYLOAD:
+            payload = self._take(self._payload_size)
+            return NEED_DATA if payload is None else self._message(payload)
+        if self.state is FrameState.BROKEN:
+            raise BrokenFrame("This connection is over: it sent a broken frame. Open a new one.")
+        return NEED_DATA
+
+    def buffered_body(self) -> bytes:
+        """The part of the outstanding body that came in with its frame; it counts as received."""
+        available = min(self.buffered, self.body_left)
+        data = self._take(available) or b""
+        self.body_received(len(data))
+        return data
+
+    def body_received(self, count: int) -> None:
+        """Account for `count` bytes of the body that the caller has read itself."""
+        if not 0 <= count <= self.body_left:
+            raise ValueError(f"{count} bytes received of a body that has {self.body_left} left")
+        self.body_left -= count
+        if self.state is FrameState.BODY and not self.body_left:
+            self._advance(FrameEvent.BODY_READ)
+
+    def _take(self, count: int) -> bytes | None:
+        end = self._position + count
+        if end > len(self._buffer):
+            return None
+        data = self._buffer[self._position : end]
+        if end == len(self._buffer):
+            self._buffer, self._position = b"", 0
+        else:
+            self._position = end
+        return data
+
+    def _checked_size(self, header: bytes) -> int:
+        size = int.from_bytes(header, "big")
+        if size > MAX_FRAME:
+            self._advance(FrameEvent.BREACH)
+            raise BrokenFrame(_explain(header, size), limit=MAX_FRAME)
+        return size
+
+    def _message(self, payload: bytes) -> MessageT:
+        try:
+            message = self._parse(payload)
+        except BrokenFrame:
+            self._advance(FrameEvent.BREACH)
+            raise
+        self.body_left = message.body
+        self._advance(FrameEvent.BODY_ANNOUNCED if message.body else FrameEvent.MESSAGE_READ)
+        return message
+
+    def _advance(self, event: FrameEvent) -> None:
+        self.state = step(FRAME_TRANSITIONS, self.state, event)
+
+
+def _explain(header: bytes, size: int) -> str:
+    if header[0] == TLS_HANDSHAKE:
+        return "These are the first bytes of TLS, but this server has none: connect without it."
+    if header.isalpha() or header[:3].isalpha():
+        return "This looks like HTTP or plain text; the server speaks length-prefixed frames (docs/protocol.md)."
+    return f"A frame may have {MAX_FRAME} bytes, this one announces {size}. Send bulk data as a body."
+
+
+_encoder = msgspec.json.Encoder()
+
+
+def encode_frame(fields: Mapping[str, Any]) -> bytes:
+    """A message as the bytes of its frame; raises `ValueError` when it is larger than a frame may be."""
+    payload = _encoder.encode(fields)
+    if len(payload) > MAX_FRAME:
+        raise ValueError(f"a message of {len(payload)} bytes does not fit a frame of {MAX_FRAME}")
+    return len(payload).to_bytes(HEADER_SIZE, "big") + payload
