@@ -47,7 +47,7 @@ class RequestParser:
     def __init__(self, types: Iterable[type[Request]]) -> None:
         kinds = list(types)
         self._names = {str(kind.__struct_config__.tag) for kind in kinds}
-        self._decoder: msgspec.json.Decoder[Request] = msgspec.json.Decoder(functools.reduce(operator.or_, kinds))  # type: ignore[arg-type]
+        self._decoder: msgspec.json.Decoder[Request] = msgspec.json.Decoder(functools.reduce(operator.or_, kinds))
         self._envelope = msgspec.json.Decoder(_Envelope)
 
     def __call__(self, payload: bytes) -> Request | Rejected:
