@@ -1,0 +1,70 @@
+"""What can be configured, with its defaults and the reasons for them (docs/protocol.md tells clients the same)."""
+
+from __future__ import annotations
+
+import os
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Final
+
+DEFAULT_HOST: Final = "127.0.0.1"
+"""Nobody outside the machine reaches a server that was started without a thought."""
+DEFAULT_PORT: Final = 9685
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Limits:
+    """What one stranger may take from everybody else. Times in seconds, sizes in bytes."""
+
+    greeting: float = 10.0
+    """To the first whole request, and for a login from its first message to its last."""
+    idle: float = 300.0
+    """A connection on which nothing happens; clients that mean to stay send a ping every 30 s."""
+    window: float = 30.0
+    """Over such a window a frame or a body that has begun must move at `least_rate`."""
+    least_rate: int = 1024
+    stalled_write: float = 60.0
+    """A reply of which the client takes nothing."""
+    linger: float = 5.0
+    """After the last reply, so that it arrives before the close: what still comes is read and dropped."""
+    write_high: int = 256 * 1024
+    """Queued replies above which no further request is carried out; `write_low` lets them go on."""
+    write_low: int = 64 * 1024
+    turn: int = 1024 * 1024
+    """Body bytes that a connection moves in one turn of the loop; then the others."""
+    pipeline: int = 16
+    """Requests read ahead; then reading stops."""
+    accepts: int = 64
+    """New connections in one turn."""
+    accept_pause: float = 0.5
+    """Out of descriptors: time in which some may come back, without spinning."""
+    reserve: int = 64
+    """Descriptors kept for files and the database when connections want them all."""
+    drain: float = 30.0
+    """For requests under way when the server is told to stop."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Config:
+    """One server."""
+
+    data: Path
+    host: str = DEFAULT_HOST
+    port: int = DEFAULT_PORT
+    database: str = ""
+    """The URL; empty: SQLite in the data directory."""
+    pool_size: int = 16
+    """Database connections: on two cores more of them only queue up inside the database."""
+    threads: int = 4
+    limits: Limits = field(default_factory=Limits)
+
+    @property
+    def database_url(self) -> str:
+        """Where the metadata lives."""
+        return self.database or f"sqlite:///{self.data.absolute() / 'youku.db'}"
+
+
+def default_data_directory() -> Path:
+    """`youku` in the user's data directory, by the XDG base directory specification."""
+    home = os.environ.get("XDG_DATA_HOME") or "~/.local/share"
+    return Path(home).expanduser() / "youku"

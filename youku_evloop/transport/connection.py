@@ -1,0 +1,429 @@
+"""A connection: a small object with a named state, driven by the loop's callbacks.
+
+It cuts what comes in into messages and hands them to its *owner* (the conversation), and sends what the owner writes.
+The owner may run in a task: then `receive`, `send_file` and `drained` park it until the body is in, the file is out, or
+the queue is short again; each raises `ConnectionLost` when the peer is gone.
+
+Reading follows the state (`states.CONNECTION_TRANSITIONS`): a message that announces a body puts the connection on hold
+until somebody claims the body, so no byte of it is read without a place to go; so does an owner that has enough to do. Body
+bytes go from the socket into the one shared buffer and from there into the receiver's sink.
+
+Nothing is allocated for a connection at rest: the buffer is shared, the queue is empty, and time is watched by the
+loop's wheel (`on_deadline`), which asks what the connection is waiting for instead of being told at every request.
+"""
+
+from __future__ import annotations
+
+import select
+import socket
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Final, Protocol
+
+from youku_evloop.errors import BrokenFrame, TimedOut, YoukuError
+from youku_evloop.kernel.loop import READ, WRITE
+from youku_evloop.kernel.tasks import Waiter
+from youku_evloop.machine import step
+from youku_evloop.transport.states import (
+    CONNECTION_TRANSITIONS,
+    GOING,
+    INTERESTED,
+    ConnectionEvent,
+    ConnectionState,
+    E,
+    Patience,
+    S,
+    patience,
+)
+from youku_evloop.transport.writes import FileSegment, WriteQueue
+from youku_evloop.wire.frames import NEED_DATA, FrameDecoder, encode_frame
+from youku_evloop.wire.messages import Rejected, Request
+
+if TYPE_CHECKING:
+    from youku_evloop.transport.listener import Transport
+
+Sink = Callable[[memoryview], object]
+
+BROKEN: Final = select.EPOLLERR | select.EPOLLHUP
+FRAME_READ: Final = 64 * 1024
+"""Bytes read where frames are expected: what comes along of a body has to be copied, so not more than that."""
+
+
+class ConnectionLost(Exception):
+    """The peer is gone, or the connection was closed: nobody is there to answer."""
+
+
+class Owner(Protocol):
+    """The conversation on top of a connection."""
+
+    @property
+    def busy(self) -> bool:
+        """Whether a request is being carried out."""
+
+    @property
+    def greeted(self) -> bool:
+        """Whether the client has said enough to stay."""
+
+    def message_received(self, message: Request | Rejected) -> None:
+        """The next message; its body, if any, has not been read."""
+
+    def input_ended(self) -> None:
+        """The peer sends no more; replies can still reach it."""
+
+    def connection_closed(self) -> None:
+        """The connection is gone for good."""
+
+
+class Connection:
+    """One accepted socket. `owner` is set by whoever makes it."""
+
+    __slots__ = (
+        "_decoder",
+        "_gathering",
+        "_interest",
+        "_sink",
+        "_sink_error",
+        "_sock",
+        "_transport",
+        "_waiter",
+        "_waiting_for",
+        "_waiting_mark",
+        "_waiting_since",
+        "_writes",
+        "active_at",
+        "bytes_in",
+        "bytes_out",
+        "owner",
+        "peer",
+        "state",
+        "wheel_slot",
+    )
+
+    owner: Owner
+
+    def __init__(self, transport: Transport, sock: socket.socket, peer: str) -> None:
+        self.state = S.READING
+        self.peer = peer
+        self.bytes_in = 0
+        self.bytes_out = 0
+        self.active_at = transport.loop.now
+        self.wheel_slot = -1
+        self._transport = transport
+        self._sock = sock
+        self._decoder: FrameDecoder[Request | Rejected] = FrameDecoder(transport.parse)
+        self._writes = WriteQueue()
+        self._gathering = False
+        self._interest = READ
+        self._sink: Sink | None = None
+        self._sink_error: Exception | None = None
+        self._waiter: Waiter | None = None
+        transport.loop.watch(sock.fileno(), READ, self._on_ready)
+        self._wait_for(Patience.GREETING)
+
+    # -- what the owner does
+
+    def write(self, data: bytes) -> None:
+        """Queue bytes and send what the socket takes now; silently nothing when nobody is there any more."""
+        if self.state in (S.LINGERING, S.CLOSED):
+            return
+        self._writes.append(data)
+        if not self._gathering:
+            self._flush()
+
+    def send_file(self, head: bytes, segment: FileSegment) -> None:
+        """Send `head` and then the piece of a file; park the task until it is out. `segment.count` is what is left."""
+        self._require_peer()
+        self._writes.append(head)
+        self._writes.append_file(segment)
+        if not self._gathering:
+            self._flush()
+        while segment.count:
+            self._park()
+
+    def receive(self, sink: Sink | None) -> None:
+        """Park the task until the announced body is in; each piece goes to `sink` (None: dropped).
+
+        When the sink raises, the rest of the body is dropped and the error raised afterwards.
+        """
+        self._require(S.HOLDING)
+        self._advance(E.CLAIM)
+        self._sink, self._sink_error = sink, None
+        self._wait_for(Patience.BODY)
+        self._feed_sink(memoryview(self._decoder.buffered_body()))
+        while self._decoder.body_left:
+            self._update_interest()
+            self._park()
+            self._require(S.RECEIVING)
+        self._sink, error, self._sink_error = None, self._sink_error, None
+        self._advance(E.BODY_DONE)
+        if error is not None:
+            raise error
+
+    def drained(self) -> None:
+        """Park the task while the client takes its replies more slowly than they are made."""
+        limits = self._transport.limits
+        if self._writes.size > limits.write_high:
+            while self._writes.size > limits.write_low:
+                self._park()
+
+    def await_greeting(self) -> None:
+        """Give the client the time of a greeting again: it has begun to log in."""
+        self._wait_for(Patience.GREETING)
+
+    def hold(self) -> None:
+        """Stop reading."""
+        if self.state is S.READING:
+            self._advance(E.HOLD)
+
+    def release(self) -> None:
+        """Go on reading, beginning with what has been read already. Every body must have been received."""
+        self.active_at = self._transport.loop.now
+        if self.state is S.HOLDING:
+            self._advance(E.RELEASE)
+        self._deliver()
+        self._update_interest()
+
+    def finish(self) -> None:
+        """Send what is queued, let it arrive, then close."""
+        if self.state not in GOING:
+            self._advance(E.FINISH)
+            self._flush()
+
+    def close(self) -> None:
+        """Close at once."""
+        if self.state is S.CLOSED:
+            return
+        self._advance(E.CLOSE)
+        loop = self._transport.loop
+        loop.deadlines.forget(self)
+        loop.unwatch(self._sock.fileno())
+        self._sock.close()
+        self._transport.connections.discard(self)
+        if self._waiter is not None:
+            self._waiter.wake()
+        self.owner.connection_closed()
+
+    # -- what the loop does
+
+    def _on_ready(self, events: int) -> None:
+        try:
+            if events & WRITE:
+                self._flush()
+            if self.state in INTERESTED:
+                if events & (READ | BROKEN):
+                    self._read()
+            elif events & BROKEN:
+                self.close()
+        except OSError:
+            self.close()
+
+    def _read(self) -> None:
+        if self.state is S.RECEIVING:
+            self._read_body()
+        elif self.state is S.READING:
+            self._read_frames()
+        else:
+            self._read_and_drop()
+
+    def _read_frames(self) -> None:
+        buffer = self._transport.buffer
+        try:
+            count = self._sock.recv_into(buffer, FRAME_READ)
+        except BlockingIOError:
+            return
+        if not count:
+            self._input_ended()
+            return
+        self.bytes_in += count
+        self._decoder.feed(buffer[:count])
+        self._deliver()
+        self._update_interest()
+
+    def _read_body(self) -> None:
+        buffer, decoder = self._transport.buffer, self._decoder
+        budget = self._transport.limits.turn
+        while budget > 0 and decoder.body_left:
+            wanted = min(len(buffer), decoder.body_left)
+            try:
+                count = self._sock.recv_into(buffer, wanted)
+            except BlockingIOError:
+                break
+            if not count:
+                self.close()
+                return
+            self.bytes_in += count
+            budget -= count
+            self._feed_sink(buffer[:count])
+            decoder.body_received(count)
+            if count < wanted:
+                break
+        if not decoder.body_left:
+            self._wake()
+
+    def _read_and_drop(self) -> None:
+        try:
+            if not self._sock.recv_into(self._transport.buffer):
+                self.close()
+        except BlockingIOError:
+            pass
+
+    def _input_ended(self) -> None:
+        if not self._decoder.at_boundary:
+            self.close()
+            return
+        self._advance(E.END)
+        self._update_interest()
+        self.owner.input_ended()
+
+    def _deliver(self) -> None:
+        """Hand the messages that are here to the owner; replies they cause at once leave together."""
+        if self._gathering:
+            return
+        self._gathering = True
+        try:
+            while self.state is S.READING and (message := self._decoder.next_message()) is not NEED_DATA:
+                self.active_at = self._transport.loop.now
+                if message.body:
+                    self._advance(E.HOLD)
+                self.owner.message_received(message)
+        except BrokenFrame as problem:
+            self._refuse(problem)
+        finally:
+            self._gathering = False
+        if self._waiting_for is not Patience.FRAME and self._current_wait() is Patience.FRAME:
+            self._wait_for(Patience.FRAME)
+        if self._writes:
+            self._flush()
+
+    def _refuse(self, problem: YoukuError) -> None:
+        self.write(encode_frame({"id": None, **problem.as_reply()}))
+        self.finish()
+
+    def _feed_sink(self, data: memoryview) -> None:
+        if self._sink is None or not data:
+            return
+        try:
+            self._sink(data)
+        except Exception as error:
+            self._sink, self._sink_error = None, error
+
+    def _flush(self) -> None:
+        budget = self._transport.limits.turn
+        try:
+            while self._writes and budget > 0:
+                sent = self._writes.send_some(self._sock, budget)
+                if not sent:
+                    break
+                self.bytes_out += sent
+                budget -= sent
+        except (OSError, EOFError):
+            self.close()
+            return
+        if self._writes:
+            if self._waiting_for is not Patience.REPLY:
+                self._wait_for(Patience.REPLY)
+        elif self.state is S.FLUSHING:
+            self._linger()
+        self._update_interest()
+        if self._waiter is not None and self.state is not S.RECEIVING and self._writes_are_short():
+            self._waiter.wake()
+
+    def _linger(self) -> None:
+        self._advance(E.FLUSHED)
+        self._wait_for(Patience.LINGER)
+        try:
+            self._sock.shutdown(socket.SHUT_WR)
+        except OSError:
+            self.close()
+
+    def _update_interest(self) -> None:
+        if self.state is S.CLOSED:
+            return
+        interest = (READ if self.state in INTERESTED else 0) | (WRITE if self._writes else 0)
+        if interest != self._interest:
+            self._interest = interest
+            self._transport.loop.change(self._sock.fileno(), interest)
+
+    def _advance(self, event: ConnectionEvent) -> None:
+        self.state = step(CONNECTION_TRANSITIONS, self.state, event)
+
+    # -- the task that waits for this connection
+
+    def _park(self) -> None:
+        self._require_peer()
+        self._waiter = Waiter(self._transport.loop)
+        try:
+            self._waiter.wait()
+        finally:
+            self._waiter = None
+        self._require_peer()
+
+    def _wake(self) -> None:
+        if self._waiter is not None:
+            self._waiter.wake()
+
+    def _writes_are_short(self) -> bool:
+        return self._writes.size <= self._transport.limits.write_low and not self._writes.sends_file
+
+    def _require(self, state: ConnectionState) -> None:
+        if self.state is not state:
+            raise ConnectionLost
+
+    def _require_peer(self) -> None:
+        if self.state in (S.LINGERING, S.CLOSED):
+            raise ConnectionLost
+
+    # -- time
+
+    def on_deadline(self, now: float) -> float | None:
+        """Asked by the wheel: close what is late, answer when to ask again."""
+        kind = self._current_wait()
+        if kind is not self._waiting_for:
+            self._begin_wait(kind, now)
+        elif self._too_slow(kind, now):
+            self._give_up(kind)
+            return now + self._transport.limits.linger
+        elif kind is not Patience.GREETING and kind is not Patience.LINGER:
+            self._begin_wait(kind, now)
+        return self._due(kind)
+
+    def _current_wait(self) -> Patience:
+        if self.state is S.LINGERING:
+            return Patience.LINGER
+        if self._writes:
+            return Patience.REPLY
+        if self.state is S.RECEIVING:
+            return Patience.BODY
+        if self.owner.busy:
+            return Patience.WORK
+        if not self.owner.greeted:
+            return Patience.GREETING
+        return Patience.IDLE if self._decoder.at_boundary else Patience.FRAME
+
+    def _begin_wait(self, kind: Patience, now: float) -> None:
+        self._waiting_for = kind
+        self._waiting_since = self.active_at if kind is Patience.IDLE else now
+        self._waiting_mark = self.bytes_out if kind is Patience.REPLY else self.bytes_in
+
+    def _wait_for(self, kind: Patience) -> None:
+        """What is waited for now has a nearer deadline than what was before: tell the wheel."""
+        self._begin_wait(kind, self._transport.loop.now)
+        self._transport.loop.deadlines.watch(self, self._due(kind))
+
+    def _due(self, kind: Patience) -> float:
+        return self._waiting_since + patience(kind, self._transport.limits)
+
+    def _too_slow(self, kind: Patience, now: float) -> bool:
+        if now < self._due(kind) or kind is Patience.WORK:
+            return False
+        if kind is Patience.IDLE:
+            return now - self.active_at >= self._transport.limits.idle
+        moved = (self.bytes_out if kind is Patience.REPLY else self.bytes_in) - self._waiting_mark
+        least = self._transport.limits.least_rate * (now - self._waiting_since)
+        return kind in (Patience.GREETING, Patience.LINGER) or moved < least
+
+    def _give_up(self, kind: Patience) -> None:
+        if kind in (Patience.LINGER, Patience.REPLY):
+            self.close()
+        else:
+            self._refuse(TimedOut(f"The server waited too long for {kind.value}. Connect again."))
+            self._wake()

@@ -1,0 +1,109 @@
+"""The listener: accepts connections, and stops accepting when descriptors run out instead of spinning."""
+
+from __future__ import annotations
+
+import errno
+import logging
+import os
+import resource
+import socket
+from collections.abc import Callable
+from typing import Final
+
+from youku_evloop.config import Limits
+from youku_evloop.kernel.loop import READ, Loop
+from youku_evloop.transport.connection import Connection, Owner
+from youku_evloop.wire.messages import Rejected, Request
+
+log = logging.getLogger(__name__)
+
+RECEIVE_BUFFER: Final = 256 * 1024
+"""One for all connections: only one is read at a time. It fits the processor's cache, where the hash finds it again."""
+BACKLOG: Final = 4096
+OUT_OF_DESCRIPTORS: Final = frozenset({errno.EMFILE, errno.ENFILE, errno.ENOBUFS, errno.ENOMEM})
+
+
+class Transport:
+    """What all connections of a server share."""
+
+    def __init__(self, loop: Loop, limits: Limits, parse: Callable[[bytes], Request | Rejected]) -> None:
+        self.loop = loop
+        self.limits = limits
+        self.parse = parse
+        self.buffer = memoryview(bytearray(RECEIVE_BUFFER))
+        self.connections: set[Connection] = set()
+
+
+class Listener:
+    """Accepts for a transport; `converse` makes the owner of each new connection."""
+
+    def __init__(self, transport: Transport, sock: socket.socket, converse: Callable[[Connection], Owner]) -> None:
+        sock.setblocking(False)
+        self._transport = transport
+        self._sock = sock
+        self._converse = converse
+        self._most = max(1, resource.getrlimit(resource.RLIMIT_NOFILE)[0] - transport.limits.reserve)
+        self._resume()
+
+    @property
+    def address(self) -> tuple[str, int]:
+        """Host and port."""
+        host, port = self._sock.getsockname()[:2]
+        return host, port
+
+    def close(self) -> None:
+        """Accept no more."""
+        if self._sock.fileno() >= 0:
+            self._transport.loop.unwatch(self._sock.fileno())
+            self._sock.close()
+
+    def _resume(self) -> None:
+        if self._sock.fileno() >= 0:
+            self._transport.loop.watch(self._sock.fileno(), READ, self._on_ready)
+
+    def _pause(self, reason: str) -> None:
+        pause = self._transport.limits.accept_pause
+        log.warning("accepting nobody for %.1f s: %s", pause, reason)
+        self._transport.loop.change(self._sock.fileno(), 0)
+        self._transport.loop.call_later(pause, self._end_pause)
+
+    def _end_pause(self) -> None:
+        if self._sock.fileno() >= 0:
+            self._transport.loop.change(self._sock.fileno(), READ)
+
+    def _on_ready(self, _events: int) -> None:
+        for _ in range(self._transport.limits.accepts):
+            if len(self._transport.connections) >= self._most:
+                self._pause(f"{self._most} connections are open")
+                return
+            try:
+                sock, address = self._sock.accept()
+            except (BlockingIOError, ConnectionAbortedError):
+                return
+            except OSError as error:
+                if error.errno in OUT_OF_DESCRIPTORS:
+                    self._pause(os.strerror(error.errno or 0))
+                    return
+                raise
+            self._welcome(sock, address)
+
+    def _welcome(self, sock: socket.socket, address: tuple[str, int]) -> None:
+        sock.setblocking(False)
+        sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        connection = Connection(self._transport, sock, f"{address[0]}:{address[1]}")
+        connection.owner = self._converse(connection)
+        self._transport.connections.add(connection)
+
+
+def listen(host: str, port: int) -> socket.socket:
+    """A listening socket; raises `OSError` when the address is taken or not ours."""
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    sock = socket.socket(family, socket.SOCK_STREAM)
+    try:
+        sock.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        sock.bind((host, port))
+        sock.listen(BACKLOG)
+    except BaseException:
+        sock.close()
+        raise
+    return sock

@@ -1,0 +1,82 @@
+"""The states of a connection as one table, and what it may be waiting for."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from enum import Enum
+from typing import Final
+
+from youku_evloop.config import Limits
+
+
+class ConnectionState(Enum):
+    """What the connection does with what comes in."""
+
+    READING = "reading"
+    HOLDING = "holding"
+    RECEIVING = "receiving"
+    ENDED = "ended"
+    FLUSHING = "flushing"
+    LINGERING = "lingering"
+    CLOSED = "closed"
+
+
+class ConnectionEvent(Enum):
+    """What moves a connection on."""
+
+    HOLD = "owner has enough, or a body waits for its place"
+    RELEASE = "owner wants more"
+    CLAIM = "body has a place to go"
+    BODY_DONE = "body is in"
+    END = "peer has no more to say"
+    FINISH = "nothing more to read"
+    FLUSHED = "everything is sent"
+    CLOSE = "connection is gone"
+
+
+S = ConnectionState
+E = ConnectionEvent
+CONNECTION_TRANSITIONS: Final[Mapping[tuple[ConnectionState, ConnectionEvent], ConnectionState]] = {
+    (S.READING, E.HOLD): S.HOLDING,
+    (S.READING, E.END): S.ENDED,
+    (S.READING, E.FINISH): S.FLUSHING,
+    (S.READING, E.CLOSE): S.CLOSED,
+    (S.HOLDING, E.RELEASE): S.READING,
+    (S.HOLDING, E.CLAIM): S.RECEIVING,
+    (S.HOLDING, E.FINISH): S.FLUSHING,
+    (S.HOLDING, E.CLOSE): S.CLOSED,
+    (S.RECEIVING, E.BODY_DONE): S.READING,
+    (S.RECEIVING, E.FINISH): S.FLUSHING,
+    (S.RECEIVING, E.CLOSE): S.CLOSED,
+    (S.ENDED, E.FINISH): S.FLUSHING,
+    (S.ENDED, E.CLOSE): S.CLOSED,
+    (S.FLUSHING, E.FLUSHED): S.LINGERING,
+    (S.FLUSHING, E.CLOSE): S.CLOSED,
+    (S.LINGERING, E.CLOSE): S.CLOSED,
+}
+INTERESTED: Final = frozenset({S.READING, S.RECEIVING, S.LINGERING})
+GOING: Final = frozenset({S.FLUSHING, S.LINGERING, S.CLOSED})
+"""States in which nothing new is begun."""
+
+
+class Patience(Enum):
+    """What a connection is waiting for, hence how long that may take."""
+
+    GREETING = "its first request"
+    IDLE = "another request"
+    WORK = "our own reply"
+    FRAME = "the rest of a frame"
+    BODY = "the rest of a body"
+    REPLY = "the client to take its reply"
+    LINGER = "the client to close"
+
+
+def patience(kind: Patience, limits: Limits) -> float:
+    """Seconds that a connection may wait for it (or, where bytes are flowing, between two looks at how many)."""
+    return {
+        Patience.GREETING: limits.greeting,
+        Patience.FRAME: limits.window,
+        Patience.BODY: limits.window,
+        Patience.REPLY: limits.stalled_write,
+        Patience.LINGER: limits.linger,
+    }.get(kind, limits.idle)

@@ -1,0 +1,112 @@
+"""What a connection has still to send: bytes and pieces of files, in order.
+
+Three verbs: `append` at the tail, `send_some` from the head, and the head advances by what the socket took. Small
+replies that queue up leave in one system call; a file goes from the page cache to the socket without passing through
+this process (`sendfile`).
+"""
+
+from __future__ import annotations
+
+import os
+import socket
+from collections import deque
+from typing import Final
+
+GATHER: Final = 64 * 1024
+"""Bytes of queued replies that are joined for one `send`: about what a socket buffer takes at once."""
+
+
+class FileSegment:
+    """`count` bytes of an open file, from `offset` on. The descriptor stays its opener's."""
+
+    __slots__ = ("count", "fd", "offset")
+
+    def __init__(self, fd: int, offset: int, count: int) -> None:
+        self.fd = fd
+        self.offset = offset
+        self.count = count
+
+
+class WriteQueue:
+    """The unsent bytes of one connection."""
+
+    __slots__ = ("_bytes", "_segments", "size")
+
+    def __init__(self) -> None:
+        self._segments: deque[bytes | FileSegment] | None = None  # no deque (600 bytes) for a connection at rest
+        self.size = 0
+
+    def append(self, data: bytes) -> None:
+        """Queue bytes."""
+        self._push(data)
+        self.size += len(data)
+
+    def append_file(self, segment: FileSegment) -> None:
+        """Queue a piece of a file; it is not counted in `size`, for it takes no memory."""
+        self._push(segment)
+
+    def __bool__(self) -> bool:
+        return self._segments is not None
+
+    @property
+    def sends_file(self) -> bool:
+        """Whether a piece of a file is among what is queued."""
+        return self._segments is not None and isinstance(self._segments[-1], FileSegment)
+
+    def send_some(self, sock: socket.socket, limit: int) -> int:
+        """Send at most about `limit` bytes; answer how many the socket took, 0 when it takes none now.
+
+        Raises `OSError` when the connection is gone, `EOFError` when a file is shorter than its segment.
+        """
+        assert self._segments is not None
+        head = self._segments[0]
+        try:
+            return self._send_file(sock, head, limit) if isinstance(head, FileSegment) else self._send_bytes(sock)
+        except BlockingIOError:
+            return 0
+
+    def _push(self, segment: bytes | FileSegment) -> None:
+        if self._segments is None:
+            self._segments = deque((segment,))
+        else:
+            self._segments.append(segment)
+
+    def _pop(self) -> None:
+        assert self._segments is not None
+        self._segments.popleft()
+        if not self._segments:
+            self._segments = None
+
+    def _send_file(self, sock: socket.socket, head: FileSegment, limit: int) -> int:
+        sent = os.sendfile(sock.fileno(), head.fd, head.offset, min(head.count, limit))
+        if not sent:
+            raise EOFError(f"the file ends {head.count} bytes early")
+        head.offset += sent
+        head.count -= sent
+        if not head.count:
+            self._pop()
+        return sent
+
+    def _send_bytes(self, sock: socket.socket) -> int:
+        self._join_head()
+        assert self._segments is not None
+        head = self._segments[0]
+        assert isinstance(head, bytes)
+        sent = sock.send(head)
+        self.size -= sent
+        if sent == len(head):
+            self._pop()
+        else:
+            self._segments[0] = head[sent:]
+        return sent
+
+    def _join_head(self) -> None:
+        segments = self._segments
+        assert segments is not None
+        pieces: list[bytes] = []
+        size = 0
+        while segments and size < GATHER and isinstance(piece := segments[0], bytes):
+            pieces.append(piece)
+            size += len(piece)
+            segments.popleft()
+        segments.appendleft(pieces[0] if len(pieces) == 1 else b"".join(pieces))
