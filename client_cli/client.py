@@ -1,0 +1,259 @@
+"""The library's face: one server, one user, the commands of docs/protocol.md as typed methods.
+
+A `Client` connects when it is first used, keeps the connection, and replaces it when it breaks. What may be asked twice
+is asked again after a pause (`retries` times in a row); what may not (registering, deleting) is not, and the error says
+so. Until a server has answered for the first time nothing is retried: an address that is wrong should be known at once.
+
+Belongs to one thread. All sizes are bytes, times seconds, prices fen.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from types import TracebackType
+from typing import TYPE_CHECKING, Any, Final, Literal, Self
+
+from client_cli import __version__, values
+from client_cli.address import DEFAULT_SERVER, Address, parse_address
+from client_cli.connection import DEFAULT_TIMEOUT, Connection, EventCallback, connect, ignore_event
+from client_cli.progress import ProgressCallback, no_progress
+from client_cli.retry import DEFAULT_RETRIES, Retry, RetryCallback, is_temporary, no_report
+from client_cli.values import Movie, MoviePage, Session, Upload, User
+from youku_evloop.errors import YoukuError
+
+if TYPE_CHECKING:
+    from client_cli.download import Download
+
+PROTOCOL: Final = 1
+
+HELLO_TIMEOUT: Final = 10.0
+"""Seconds for the first answer: whatever stays silent for longer is no Youku server."""
+
+SLOWEST_DISK: Final = 50 * 1024 * 1024
+"""Bytes per second at which a server may have to read a file again before it can answer."""
+
+LARGEST_PAGE: Final = 50
+
+REPEATABLE: Final = frozenset(
+    {
+        "ping",
+        "account.whoami",
+        "account.logout",
+        "movie.list",
+        "movie.show",
+        "movie.hash",
+        "upload.create",
+        "upload.finish",
+        "upload.list",
+        "upload.status",
+    }
+)
+"""Commands that may be sent again when the connection was lost before their answer came."""
+
+MovieType = Literal["all", "free", "charge"]
+
+
+class Client:
+    """`with Client("host:port", token=...) as youku: ...`; see the module."""
+
+    def __init__(
+        self,
+        server: str | Address = DEFAULT_SERVER,
+        *,
+        token: str | None = None,
+        timeout: float = DEFAULT_TIMEOUT,
+        retries: int = DEFAULT_RETRIES,
+        on_retry: RetryCallback = no_report,
+        on_event: EventCallback = ignore_event,
+    ) -> None:
+        self.address = parse_address(server) if isinstance(server, str) else server
+        self.token = token
+        self.server_name = ""
+        self._timeout = timeout
+        self._retries = retries
+        self._on_retry = on_retry
+        self._on_event = on_event
+        self._connection: Connection | None = None
+        self._has_answered = False
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """Hang up; the next command connects again."""
+        if self._connection is not None:
+            self._connection.close()
+            self._connection = None
+
+    def ping(self) -> float:
+        """Seconds that a question and its answer take."""
+        self.connection()
+        start = time.perf_counter()
+        self.call("ping")
+        return time.perf_counter() - start
+
+    def register(self, name: str, password: str) -> User:
+        """Make an account; raises `NameTaken`. The password does not travel. Does not log in."""
+        from client_cli.login import canonical_name, verifier
+
+        reply = self.call("account.register", name=canonical_name(name), **verifier(password))
+        return values.read(User, reply.get("user"))
+
+    def login(self, name: str, password: str) -> Session:
+        """Become `name`, on this connection and those that replace it; raises `LoginFailed`."""
+        from client_cli.login import prove
+
+        connection = self.connection()
+        try:
+            session = values.read(Session, prove(connection, name, password))
+        except YoukuError:
+            self.close()
+            raise
+        self.token = session.token
+        return session
+
+    def logout(self) -> None:
+        """End the session everywhere."""
+        self.call("account.logout")
+        self.token = None
+
+    def whoami(self) -> User:
+        """Who the server thinks we are."""
+        return values.read(User, self.call("account.whoami").get("user"))
+
+    def movie_page(self, kind: MovieType = "all", limit: int = 20, cursor: str | None = None) -> MoviePage:
+        """At most `limit` movies, newest first, from where `cursor` (`next` of the page before) points."""
+        reply = self.call("movie.list", type=kind, limit=min(limit, LARGEST_PAGE), cursor=cursor)
+        return values.read(MoviePage, reply)
+
+    def movies(self, kind: MovieType = "all") -> Iterator[Movie]:
+        """All movies, newest first, page by page as they are asked for."""
+        page = self.movie_page(kind, LARGEST_PAGE)
+        yield from page.movies
+        while page.next is not None:
+            page = self.movie_page(kind, LARGEST_PAGE, page.next)
+            yield from page.movies
+
+    def movie(self, movie: int) -> Movie:
+        """One movie with its description; raises `NotFound`."""
+        return values.read(Movie, self.call("movie.show", movie=movie).get("movie"))
+
+    def delete(self, movie: int) -> None:
+        """Take a movie out of the lists (administrators)."""
+        self.call("movie.delete", movie=movie)
+
+    def upload(
+        self,
+        path: str | Path,
+        *,
+        title: str | None = None,
+        description: str = "",
+        is_free: bool = True,
+        price: int | None = None,
+        vip_price: int | None = None,
+        again: bool = False,
+        progress: ProgressCallback = no_progress,
+        limit_rate: int | None = None,
+    ) -> Movie:
+        """Send a file and publish it (administrators); continues an upload of the same file that was cut off.
+
+        `title`: the file's name if None. Prices: the server's if None. `again`: even if these bytes have this title
+        already. Raises `MovieExists`, `Superseded`, `IntegrityFailure` (the file changed), `NoSpace` and others.
+        """
+        from client_cli.upload import UploadOptions, upload
+
+        options = UploadOptions(title, description, is_free, price, vip_price, again)
+        return upload(self, Path(path), options, progress, limit_rate)
+
+    def download(
+        self,
+        movie: int,
+        target: str | Path | None = None,
+        *,
+        restart: bool = False,
+        force: bool = False,
+        progress: ProgressCallback = no_progress,
+        limit_rate: int | None = None,
+    ) -> Download:
+        """Fetch a movie into `target` (a file, or a directory; None: the current one); continues a partial download.
+
+        `restart`: throw a partial download away. `force`: replace a different file. Raises `Conflict` when there is a
+        different file, `IntegrityFailure` when the partial download is of other bytes, and others.
+        """
+        from client_cli.download import download
+
+        return download(self, movie, target, restart=restart, force=force, progress=progress, limit_rate=limit_rate)
+
+    def uploads(self) -> list[Upload]:
+        """The user's own unfinished uploads, newest first."""
+        return values.read(list[Upload], self.call("upload.list").get("uploads"))
+
+    def cancel_upload(self, upload: str) -> None:
+        """Throw away what the server holds of an upload."""
+        self.call("upload.cancel", upload=upload)
+
+    def call(self, op: str, *, reading: int = 0, **arguments: Any) -> dict[str, Any]:
+        """Any command without a body: its reply as plain fields; raises the error that the server answers.
+
+        `reading`: bytes that the server may have to read before it can answer; it gets the time for that.
+        """
+        retry = self.retry()
+        while True:
+            connection = None
+            try:
+                connection = self.connection()
+                return connection.request(op, timeout=self.patience(reading), **arguments)
+            except YoukuError as error:
+                was_sent = connection is not None and not connection.usable
+                if was_sent and op not in REPEATABLE:
+                    self.close()
+                    raise
+                self.recover(error, retry)
+
+    def connection(self) -> Connection:
+        """The connection, made anew if there is none that works, with the greetings exchanged."""
+        if self._connection is not None and not self._connection.is_alive():
+            self.close()
+        if self._connection is None:
+            self._connection = connect(self.address, self._timeout, self._on_event)
+            self._greet(self._connection)
+        return self._connection
+
+    def retry(self) -> Retry:
+        """A fresh counter of failures, for one operation."""
+        return Retry(self._retries, self._on_retry)
+
+    def recover(self, error: YoukuError, retry: Retry) -> None:
+        """Make ready for another try and wait for it; raises `error` when another try is not worth it."""
+        if self._connection is not None and not self._connection.usable:
+            self.close()
+        if not self._has_answered or not is_temporary(error):
+            raise error
+        retry.pause(error)
+
+    def patience(self, reading: int) -> float:
+        """Seconds to wait for an answer that makes the server read `reading` bytes."""
+        return self._timeout + reading / SLOWEST_DISK
+
+    def _greet(self, connection: Connection) -> None:
+        try:
+            reply = connection.request(
+                "hello",
+                timeout=min(self._timeout, HELLO_TIMEOUT),
+                protocol=PROTOCOL,
+                client=f"youku/{__version__}",
+                token=self.token,
+            )
+        except BaseException:
+            self._has_answered = self._has_answered or connection.usable
+            self.close()
+            raise
+        self._has_answered = True
+        self.server_name = str(reply.get("server", ""))

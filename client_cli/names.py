@@ -1,0 +1,54 @@
+"""Names at the border: a file's name as a title, and a title as the name of a file. Both are labels, never trusted."""
+
+from __future__ import annotations
+
+import unicodedata
+from pathlib import Path
+from typing import Final
+
+MAX_TITLE: Final = 200
+"""Characters; the protocol's limit."""
+
+MAX_FILE_NAME: Final = 240
+"""Bytes: what file systems take (255), with room for the suffix of a partial download."""
+
+MAX_EXTENSION: Final = 16
+"""Characters: what is longer is no extension."""
+
+
+DIRECTION_MARKS: Final = frozenset("\u202a\u202b\u202c\u202d\u202e\u2066\u2067\u2068\u2069")
+"""They can make `exe.avi` read as `iva.exe`."""
+
+
+def title_from(path: Path) -> str:
+    """A title for the file at `path`: its name, without what a title may not have."""
+    readable = path.name.encode("utf-8", "surrogateescape").decode("utf-8", "replace")
+    return _without_controls(readable).strip()[:MAX_TITLE] or "untitled"
+
+
+def file_name_from(title: str, otherwise: str) -> str:
+    """A name for a file in the current directory that is safe to write and to type; `otherwise` if nothing is left."""
+    name = _without_controls(title).replace("/", "_").replace("\\", "_")
+    name = name.strip().lstrip(".").strip()
+    if name.startswith("-"):
+        name = f"_{name[1:]}"
+    return _shortened(name) or otherwise
+
+
+def _without_controls(text: str) -> str:
+    return "".join("_" if _is_control(mark) else mark for mark in text)
+
+
+def _is_control(mark: str) -> bool:
+    return unicodedata.category(mark) in ("Cc", "Cs") or mark in DIRECTION_MARKS
+
+
+def _shortened(name: str) -> str:
+    if len(name.encode()) <= MAX_FILE_NAME:
+        return name
+    stem, dot, extension = name.rpartition(".")
+    if not dot or len(extension) > MAX_EXTENSION:
+        stem, extension = name, ""
+    ending = f"{dot}{extension}" if extension else ""
+    room = MAX_FILE_NAME - len(ending.encode())
+    return stem.encode()[:room].decode(errors="ignore") + ending

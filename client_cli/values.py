@@ -1,0 +1,79 @@
+"""What the server answers, as typed values (docs/protocol.md).
+
+Times are aware `datetime` in UTC, sizes and offsets bytes, prices fen, hashes 64 hexadecimal digits of BLAKE3. Fields
+that a newer server adds are ignored.
+"""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import Any, TypeVar
+
+import msgspec
+from msgspec import UNSET, UnsetType
+
+from youku_evloop.errors import BrokenFrame
+
+
+class User(msgspec.Struct, frozen=True, kw_only=True):
+    """Somebody with an account; `user_type` is `admin` or `user`."""
+
+    id: int
+    name: str
+    user_type: str
+    vip_until: datetime | None = None
+    register_time: datetime
+
+
+class Session(msgspec.Struct, frozen=True, kw_only=True):
+    """What a login brings: the token that stands for the password until `expire_time`."""
+
+    user: User
+    token: str
+    expire_time: datetime
+
+
+class Movie(msgspec.Struct, frozen=True, kw_only=True):
+    """A published video; lists leave the description out."""
+
+    id: int
+    name: str
+    size: int
+    hash: str
+    is_free: bool
+    price: int
+    vip_price: int
+    create_time: datetime
+    uploader: str | None = None
+    description: str | UnsetType = UNSET
+
+
+class Upload(msgspec.Struct, frozen=True, kw_only=True):
+    """A transfer to the server that is not published yet; `movie` is an id once it is."""
+
+    id: str
+    name: str
+    size: int
+    offset: int
+    state: str
+    movie: int | None = None
+    create_time: datetime
+    expire_time: datetime
+
+
+class MoviePage(msgspec.Struct, frozen=True, kw_only=True):
+    """One page of a list of movies; `next` is the cursor of the following one."""
+
+    movies: list[Movie]
+    next: str | None = None
+
+
+ValueT = TypeVar("ValueT")
+
+
+def read(kind: type[ValueT], fields: Any) -> ValueT:
+    """`fields` as a value of type `kind`; raises `BrokenFrame` when the server sent something else."""
+    try:
+        return msgspec.convert(fields, kind)
+    except msgspec.ValidationError as problem:
+        raise BrokenFrame(f"The server answered something that this client does not understand: {problem}.") from None
