@@ -1,0 +1,53 @@
+"""A small ORM for MySQL and SQLite: fields, models, queries, transactions, a pool. It knows neither loop nor youku.
+
+See docs/orm.md.
+"""
+
+from .database import Database, current_database
+from .errors import (
+    ConnectionLost,
+    DatabaseTooNew,
+    Deadlock,
+    FieldError,
+    ForeignKeyViolation,
+    IntegrityError,
+    ModelError,
+    NotFound,
+    OrmError,
+    OutcomeUnknown,
+    StatementTimeout,
+    Unavailable,
+    UniqueViolation,
+)
+from .expressions import Condition, Expression
+from .fields import (
+    BigInteger,
+    Binary,
+    Boolean,
+    DateTime,
+    Enum,
+    Field,
+    ForeignKey,
+    Index,
+    Integer,
+    Json,
+    String,
+    Text,
+    Unique,
+)
+from .functions import avg, coalesce, count, lower, max, min, sum, utcnow
+from .migrations import Migrations
+from .models import Model
+from .pool import PoolStats, Result
+from .query import Query
+from .runtime import BlockingRuntime, Runtime, Socket, Waiter
+from .schema import column_ddl, create_all, drop_all, schema
+
+__all__ = [
+    "BigInteger", "Binary", "BlockingRuntime", "Boolean", "Condition", "ConnectionLost", "Database", "DatabaseTooNew",
+    "DateTime", "Deadlock", "Enum", "Expression", "Field", "FieldError", "ForeignKey", "ForeignKeyViolation", "Index",
+    "Integer", "IntegrityError", "Json", "Migrations", "Model", "ModelError", "NotFound", "OrmError", "OutcomeUnknown",
+    "PoolStats", "Query", "Result", "Runtime", "Socket", "StatementTimeout", "String", "Text", "Unavailable", "Unique",
+    "UniqueViolation", "Waiter", "avg", "coalesce", "column_ddl", "count", "create_all", "current_database",
+    "drop_all", "lower", "max", "min", "schema", "sum", "utcnow",
+]  # fmt: skip

@@ -1,0 +1,110 @@
+"""SQLite: a file, in WAL mode, durable at every commit, with many readers and one writer at a time.
+
+Every use of a connection goes through `runtime.call`, one call per statement, so that an event loop never waits
+for the disk. Only one call at a time uses a connection, in whatever thread that runs.
+"""
+
+from __future__ import annotations
+
+import sqlite3
+from collections.abc import Sequence
+from typing import Any
+
+from . import errors
+from .expressions import Raw
+from .pool import Link, Result
+from .runtime import Runtime
+
+BUSY_TIMEOUT = 5000  # milliseconds that another process may hold the write lock before we call it a deadlock
+STEPS = 10_000  # virtual machine instructions between two looks at the clock: some 0.1 ms
+SET_UP = (
+    f"PRAGMA busy_timeout = {BUSY_TIMEOUT}",
+    "PRAGMA journal_mode = WAL",
+    "PRAGMA synchronous = FULL",  # NORMAL would lose the last commits with the power
+    "PRAGMA foreign_keys = ON",
+    "PRAGMA case_sensitive_like = ON",  # as MySQL does with our collation
+)
+RETRY = {sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED}
+OUT_OF_ORDER = {sqlite3.SQLITE_CANTOPEN, sqlite3.SQLITE_FULL, sqlite3.SQLITE_IOERR, sqlite3.SQLITE_READONLY}
+
+
+class SqliteBackend:
+    name = "sqlite"
+    local = True
+
+    def __init__(self, url: str, runtime: Runtime, connect_timeout: float, statement_timeout: float | None) -> None:
+        self.path = url.removeprefix("sqlite:///")
+        self.statement_timeout = statement_timeout
+        self.runtime = runtime
+
+    def open(self) -> Link:
+        return self.runtime.call(SqliteLink, self)
+
+
+class SqliteLink:
+    def __init__(self, backend: SqliteBackend) -> None:
+        self._runtime, self._limit = backend.runtime, backend.statement_timeout
+        self.broken = False
+        try:
+            self._connection = sqlite3.connect(backend.path, isolation_level=None, check_same_thread=False)
+            for statement in SET_UP:
+                self._connection.execute(statement)
+        except sqlite3.Error as error:
+            raise errors.Unavailable(f"cannot open {backend.path}: {error}") from error
+        self._connection.create_function("LOWER", 1, _lower, deterministic=True)
+        if self._limit is not None:
+            self._connection.set_progress_handler(self._out_of_time, STEPS)
+        self.opened = self.used = self._deadline = self._runtime.now()
+
+    def begin(self, write: bool) -> None:
+        self.execute("BEGIN IMMEDIATE" if write else "BEGIN", ())
+
+    def execute(self, sql: str, values: Sequence[Raw], raw: bool = False) -> Result:
+        return self._runtime.call(self._execute, sql, values)
+
+    def _execute(self, sql: str, values: Sequence[Raw]) -> Result:
+        if self._limit is not None:
+            self._deadline = self._runtime.now() + self._limit
+        try:
+            cursor = self._connection.execute(sql, values)
+            return Result(cursor.fetchall(), cursor.rowcount, cursor.lastrowid)
+        except (sqlite3.Error, OverflowError) as error:
+            raise _translated(error) from error
+        except BaseException:
+            self.broken = True
+            raise
+
+    def _out_of_time(self) -> bool:
+        return self._runtime.now() > self._deadline
+
+    def usable(self, idle: float) -> bool:
+        return True
+
+    def reset(self) -> None:
+        if self._connection.in_transaction:
+            self.execute("ROLLBACK", ())
+
+    def close(self) -> None:
+        self._runtime.call(self._connection.close)
+
+
+def _lower(text: Any) -> Any:
+    """SQLite's own LOWER knows only ASCII."""
+    return text.lower() if isinstance(text, str) else text
+
+
+def _translated(error: Exception) -> errors.OrmError:
+    name, message = getattr(error, "sqlite_errorname", ""), str(error)
+    code = getattr(error, "sqlite_errorcode", 0) & 0xFF  # without the extension
+    if name in ("SQLITE_CONSTRAINT_UNIQUE", "SQLITE_CONSTRAINT_PRIMARYKEY", "SQLITE_CONSTRAINT_ROWID"):
+        columns = message.partition(": ")[2].split(", ")
+        return errors.UniqueViolation(message, tuple(column.rpartition(".")[2] for column in columns))
+    if name == "SQLITE_CONSTRAINT_FOREIGNKEY":
+        return errors.ForeignKeyViolation(message)
+    if code == sqlite3.SQLITE_CONSTRAINT:
+        return errors.IntegrityError(message)
+    if code in RETRY:
+        return errors.Deadlock(message)
+    if code == sqlite3.SQLITE_INTERRUPT:
+        return errors.StatementTimeout(message)
+    return errors.Unavailable(message) if code in OUT_OF_ORDER else errors.OrmError(message)
