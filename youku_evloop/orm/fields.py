@@ -118,6 +118,13 @@ class BigInteger(Integer[T]):
 
     mysql, low, high = "BIGINT", SMALLEST, LARGEST
 
+    @overload
+    def __init__(self: BigInteger[int], *, null: Literal[False] = ..., **options: Unpack[Options]) -> None: ...
+    @overload
+    def __init__(self: BigInteger[int | None], *, null: Literal[True], **options: Unpack[Options]) -> None: ...
+    def __init__(self, *, null: bool = False, **options: Unpack[Options]) -> None:
+        Field.__init__(self, null=null, **options)
+
 
 class Boolean(Field[T]):
     python, mysql, sqlite, decoder = bool, "BOOLEAN", "INTEGER", bool
@@ -263,7 +270,9 @@ class Enum(_Sized[T]):
 
 
 class ForeignKey(Expression[M]):
-    """A row of another model. The column is `<name>_id`, a field of its own; this is the way to the object."""
+    """A row of another model. The column is `<name>_id`, a field of its own; this is the way to the object.
+
+    Type checkers learn of the column by an annotation beside it: `user_id: orm.Field[int]`."""
 
     table: Table
     name: str

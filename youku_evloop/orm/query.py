@@ -270,7 +270,7 @@ class Query(Subselect, Generic[M]):
             for key in self._joins:
                 start, end = end, end + len(key.target.columns)
                 part = row[start:end]
-                target = None if part[key.target.columns.index(key.target.primary)] is None else load(key.target, part)
+                target: Any = None if part[key.target.columns.index(key.target.primary)] is None else load(key.target, part)
                 owner = loaded.get(key.table)
                 if owner is not None:
                     owner.__dict__[key.name] = target
@@ -282,7 +282,7 @@ class Query(Subselect, Generic[M]):
 
 def load(table: Table, row: tuple[Any, ...]) -> Any:
     """The object of a row that holds all columns of a table."""
-    loaded = object.__new__(table.model)
+    loaded: Any = object.__new__(table.model)
     values = loaded.__dict__
     values.update(zip(table.fields, row, strict=True))
     values["_stored"] = row

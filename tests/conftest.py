@@ -1,0 +1,54 @@
+"""Fixtures for everyone: a private MariaDB, once a session, and an empty database of either kind for a test."""
+
+from __future__ import annotations
+
+import uuid
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from tests.support.mariadb import MariaDB
+
+
+@pytest.fixture(scope="session")
+def mariadb(tmp_path_factory: pytest.TempPathFactory) -> Iterator[MariaDB]:
+    """A running server, shared: do not stop it (make your own for that, see `own_mariadb`)."""
+    yield from _running(tmp_path_factory.mktemp("mariadb"))
+
+
+@pytest.fixture
+def own_mariadb(tmp_path: Path) -> Iterator[MariaDB]:
+    """A running server for one test alone, to be killed and started as it likes."""
+    yield from _running(tmp_path)
+
+
+def _running(directory: Path) -> Iterator[MariaDB]:
+    server = MariaDB(directory)
+    try:
+        server.install()
+        server.start()
+        yield server
+    finally:
+        server.close()
+
+
+@pytest.fixture(params=["sqlite", "mysql"])
+def database_url(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[str]:
+    """The URL of a fresh, empty database; the test runs once on each kind."""
+    if request.param == "sqlite":
+        yield f"sqlite:///{tmp_path / 'test.db'}"
+        return
+    yield from _fresh(request.getfixturevalue("mariadb"))
+
+
+@pytest.fixture
+def mysql_url(mariadb: MariaDB) -> Iterator[str]:
+    """The URL of a fresh, empty database in the shared MariaDB."""
+    yield from _fresh(mariadb)
+
+
+def _fresh(server: MariaDB) -> Iterator[str]:
+    name = f"test_{uuid.uuid4().hex}"
+    yield server.create_database(name)
+    server.drop_database(name)
