@@ -5,8 +5,8 @@ The owner may run in a task: then `receive`, `send_file` and `drained` park it u
 the queue is short again; each raises `ConnectionLost` when the peer is gone.
 
 Reading follows the state (`states.CONNECTION_TRANSITIONS`): a message that announces a body puts the connection on hold
-until somebody claims the body, so no byte of it is read without a place to go; so does an owner that has enough to do. Body
-bytes go from the socket into the one shared buffer and from there into the receiver's sink.
+until somebody claims the body, so no byte of it is read without a place to go; so does an owner that has enough to do.
+Body bytes go from the socket into the one shared buffer and from there into the receiver's sink.
 
 Nothing is allocated for a connection at rest: the buffer is shared, the queue is empty, and time is watched by the
 loop's wheel (`on_deadline`), which asks what the connection is waiting for instead of being told at every request.
@@ -276,7 +276,7 @@ class Connection:
 
     def _deliver(self) -> None:
         """Hand the messages that are here to the owner; replies they cause at once leave together."""
-        if self._gathering:
+        if self._gathering or self.state is not S.READING:
             return
         self._gathering = True
         try:
@@ -289,7 +289,11 @@ class Connection:
             self._refuse(problem)
         finally:
             self._gathering = False
-        if self._waiting_for is not Patience.FRAME and self._current_wait() is Patience.FRAME:
+        if (
+            self.state is S.READING
+            and self._waiting_for is not Patience.FRAME
+            and self._current_wait() is Patience.FRAME
+        ):
             self._wait_for(Patience.FRAME)
         if self._writes:
             self._flush()

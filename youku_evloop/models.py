@@ -1,0 +1,181 @@
+"""The tables, as classes (DESIGN: times are UTC, money is whole fen). `schema.sql` is what they declare for MySQL."""
+
+from __future__ import annotations
+
+from enum import StrEnum
+from typing import Any, Final
+
+from youku_evloop import orm
+
+NAME_LENGTH: Final = 200
+"""Characters of a title: fifty of the longest, four bytes a character, still fit one frame."""
+DESCRIPTION_LENGTH: Final = 4000
+
+
+class UserType(StrEnum):
+    """What a user may do at all."""
+
+    ADMIN = "admin"
+    USER = "user"
+
+
+class UploadState(StrEnum):
+    """Where an upload is (DESIGN section 4)."""
+
+    RECEIVING = "receiving"
+    VERIFYING = "verifying"
+    PUBLISHED = "published"
+    CANCELLED = "cancelled"
+    EXPIRED = "expired"
+    REJECTED = "rejected"
+
+
+class PurchaseKind(StrEnum):
+    """What was bought."""
+
+    VIP = "vip"
+    MOVIE = "movie"
+
+
+class PurchaseState(StrEnum):
+    """How far the payment is."""
+
+    WAITING = "waiting"
+    PAID = "paid"
+    DECLINED = "declined"
+
+
+class User(orm.Model, table="user"):
+    """An account; `password` is a SCRAM-SHA-256 verifier, never a password."""
+
+    id = orm.BigInteger(primary_key=True)
+    name = orm.String(32, unique=True)
+    password = orm.String(255)
+    user_type = orm.Enum(UserType, default=UserType.USER)
+    is_locked = orm.Boolean(default=False)
+    vip_until = orm.DateTime(null=True)
+    register_time = orm.DateTime(default=orm.utcnow)
+
+
+class Session(orm.Model, table="session", indexes=[orm.Index("expire_time")]):
+    """A login that outlives its connection; only the token's hash is known here."""
+
+    id = orm.BigInteger(primary_key=True)
+    token_hash = orm.String(64, unique=True)
+    user = orm.ForeignKey(User)
+    user_id: orm.Field[int]
+    create_time = orm.DateTime(default=orm.utcnow)
+    last_seen = orm.DateTime(default=orm.utcnow)
+    expire_time = orm.DateTime()
+
+
+class Movie(
+    orm.Model,
+    table="movie",
+    indexes=[
+        orm.Index("is_delete", "is_free"),
+        orm.Index("file_hash"),
+        orm.Index("fingerprint"),
+    ],
+):
+    """A published video; its bytes are the blob `file_hash`."""
+
+    id = orm.BigInteger(primary_key=True)
+    name = orm.String(NAME_LENGTH)
+    description = orm.Text(default="")
+    file_hash = orm.String(64)
+    file_size = orm.BigInteger()
+    fingerprint = orm.String(64)
+    is_free = orm.Boolean(default=True)
+    price = orm.Integer(null=True)
+    vip_price = orm.Integer(null=True)
+    is_delete = orm.Boolean(default=False)
+    user = orm.ForeignKey(User)
+    user_id: orm.Field[int]
+    create_time = orm.DateTime(default=orm.utcnow)
+
+
+class Upload(
+    orm.Model,
+    table="upload",
+    indexes=[orm.Index("user", "fingerprint", "size"), orm.Index("state", "expire_time")],
+):
+    """A transfer; its bytes are the part of the same id until it is published."""
+
+    id = orm.String(32, primary_key=True)
+    user = orm.ForeignKey(User)
+    user_id: orm.Field[int]
+    name = orm.String(NAME_LENGTH)
+    size = orm.BigInteger()
+    fingerprint = orm.String(64)
+    durable_offset = orm.BigInteger(default=0)
+    boot_id = orm.String(36)
+    state = orm.Enum(UploadState, default=UploadState.RECEIVING)
+    movie = orm.ForeignKey(Movie, null=True)
+    movie_id: orm.Field[int | None]
+    options = orm.Json()
+    create_time = orm.DateTime(default=orm.utcnow)
+    expire_time = orm.DateTime()
+
+
+class Notice(orm.Model, table="notice", indexes=[orm.Index("create_time")]):
+    """An administrator's announcement."""
+
+    id = orm.BigInteger(primary_key=True)
+    title = orm.String(NAME_LENGTH)
+    content = orm.Text()
+    user = orm.ForeignKey(User)
+    user_id: orm.Field[int]
+    create_time = orm.DateTime(default=orm.utcnow)
+
+
+class DownloadRecord(orm.Model, table="download_record", indexes=[orm.Index("user", "movie")]):
+    """One line of the download history: what a user took of a movie, and whether to its end."""
+
+    id = orm.BigInteger(primary_key=True)
+    user = orm.ForeignKey(User)
+    user_id: orm.Field[int]
+    movie = orm.ForeignKey(Movie)
+    movie_id: orm.Field[int]
+    create_time = orm.DateTime(default=orm.utcnow)
+    bytes_sent = orm.BigInteger(default=0)
+    completed = orm.Boolean(default=False)
+
+
+class Purchase(orm.Model, table="purchase", indexes=[orm.Index("user", "movie")]):
+    """What a user bought, at the price of that moment."""
+
+    id = orm.BigInteger(primary_key=True)
+    user = orm.ForeignKey(User)
+    user_id: orm.Field[int]
+    kind = orm.Enum(PurchaseKind)
+    movie = orm.ForeignKey(Movie, null=True)
+    movie_id: orm.Field[int | None]
+    amount = orm.Integer()
+    state = orm.Enum(PurchaseState, default=PurchaseState.WAITING)
+    create_time = orm.DateTime(default=orm.utcnow)
+
+
+class SearchHistory(orm.Model, table="search_history", indexes=[orm.Index("user", "create_time")]):
+    """What a user looked for."""
+
+    id = orm.BigInteger(primary_key=True)
+    user = orm.ForeignKey(User)
+    user_id: orm.Field[int]
+    query = orm.String(NAME_LENGTH)
+    create_time = orm.DateTime(default=orm.utcnow)
+
+
+MODELS: Final[tuple[type[orm.Model], ...]] = (
+    User,
+    Session,
+    Movie,
+    Upload,
+    Notice,
+    DownloadRecord,
+    Purchase,
+    SearchHistory,
+)
+
+UploadOptions = dict[str, Any]
+"""`description`, `is_free`, `price`, `vip_price`, `again`: what the movie will be."""

@@ -1,0 +1,215 @@
+"""Accounts and sessions. Passwords never come here: registering brings a SCRAM-SHA-256 verifier, logging in is the
+SCRAM exchange (RFC 5802, RFC 7677), and a session is known by the hash of its token."""
+
+from __future__ import annotations
+
+import base64
+import binascii
+import hashlib
+import hmac
+import re
+import secrets
+import unicodedata
+from dataclasses import dataclass
+from datetime import timedelta
+from typing import Any, Final
+
+from scramp import ScramException, ScramMechanism
+from scramp.core import ScramServer
+
+from youku_evloop import orm
+from youku_evloop.errors import AccountLocked, BadRequest, LoginFailed, NameTaken, NotLoggedIn
+from youku_evloop.models import Session, User, UserType
+from youku_evloop.services.library import SESSION_LIFETIME, Caller, Library, timestamp
+
+NAME: Final = re.compile(r"[^\W_][\w.-]{1,31}")
+ITERATIONS: Final = 600_000
+"""PBKDF2 rounds of a new verifier (OWASP's figure for HMAC-SHA-256); the client spends them, not the server."""
+LEAST_ITERATIONS: Final = 4096
+MOST_ITERATIONS: Final = 10_000_000
+LEAST_SALT: Final = 12
+MOST_SALT: Final = 64
+KEY_SIZE: Final = 32
+TOKEN_BYTES: Final = 32
+SLIDE_AFTER: Final = timedelta(hours=1)
+"""A session's expiry moves at most this often, so that using a token costs no write."""
+
+
+@dataclass(frozen=True, slots=True)
+class Verifier:
+    """What a server keeps instead of a password (RFC 5802, section 3)."""
+
+    salt: bytes
+    iterations: int
+    stored_key: bytes
+    server_key: bytes
+
+    def __str__(self) -> str:
+        keys = f"{_base64(self.stored_key)}:{_base64(self.server_key)}"
+        return f"SCRAM-SHA-256${self.iterations}:{_base64(self.salt)}${keys}"
+
+    @classmethod
+    def parse(cls, text: str) -> Verifier:
+        """The verifier that `str` wrote."""
+        _, parameters, keys = text.split("$")
+        iterations, salt = parameters.split(":")
+        stored_key, server_key = keys.split(":")
+        decode = base64.b64decode
+        return cls(decode(salt), int(iterations), decode(stored_key), decode(server_key))
+
+    @classmethod
+    def of_password(cls, password: str, iterations: int = ITERATIONS) -> Verifier:
+        """A new verifier. Takes a good part of a second: for tools, never for the server's loop."""
+        made = ScramMechanism("SCRAM-SHA-256").make_auth_info(password, iteration_count=iterations)
+        salt, stored_key, server_key, rounds = made
+        return cls(salt, rounds, stored_key, server_key)
+
+    @classmethod
+    def from_client(cls, salt: str, iterations: int, stored_key: str, server_key: str) -> Verifier:
+        """A verifier as a client sends it, checked; raises `BadRequest`."""
+        verifier = cls(
+            _decoded("salt", salt), iterations, _decoded("stored_key", stored_key), _decoded("server_key", server_key)
+        )
+        if not LEAST_ITERATIONS <= iterations <= MOST_ITERATIONS:
+            raise BadRequest(f"`iterations` is from {LEAST_ITERATIONS} to {MOST_ITERATIONS}; {ITERATIONS} is usual.")
+        if not LEAST_SALT <= len(verifier.salt) <= MOST_SALT:
+            raise BadRequest(f"`salt` has {LEAST_SALT} to {MOST_SALT} bytes.")
+        if len(verifier.stored_key) != KEY_SIZE or len(verifier.server_key) != KEY_SIZE:
+            raise BadRequest(f"`stored_key` and `server_key` have {KEY_SIZE} bytes each.")
+        return verifier
+
+
+@dataclass(slots=True)
+class Login:
+    """A SCRAM exchange between its first and its last message."""
+
+    scram: ScramServer
+    name: str
+
+
+def as_json(user: User) -> dict[str, Any]:
+    """A user as the wire shows it."""
+    return {
+        "id": user.id,
+        "name": user.name,
+        "user_type": user.user_type.value,
+        "vip_until": timestamp(user.vip_until),
+        "register_time": timestamp(user.register_time),
+    }
+
+
+def register(name: str, verifier: Verifier, user_type: UserType = UserType.USER) -> User:
+    """A new account; raises `BadRequest` for a bad name, `NameTaken`."""
+    name = unicodedata.normalize("NFKC", name)
+    if not NAME.fullmatch(name):
+        raise BadRequest(
+            "A user name has 2 to 32 letters, digits, `_`, `-` or `.`, and begins with a letter or a digit.", name=name
+        )
+    try:
+        return User.create(name=name, password=str(verifier), user_type=user_type)
+    except orm.UniqueViolation:
+        raise NameTaken(f"The name {name} is taken: choose another one.", name=name) from None
+
+
+def begin_login(library: Library, message: str) -> tuple[Login, str]:
+    """The client-first message: answers the exchange and the server-first message. Raises `LoginFailed`."""
+    name = ""
+
+    def verifier_of(claimed: str) -> tuple[bytes, bytes, bytes, int]:
+        nonlocal name
+        name = unicodedata.normalize("NFKC", claimed)
+        user = User.select(name=name).first()
+        verifier = Verifier.parse(user.password) if user else _made_up(library.secret, name)
+        return verifier.salt, verifier.stored_key, verifier.server_key, verifier.iterations
+
+    scram = ScramMechanism("SCRAM-SHA-256").make_server(verifier_of)
+    try:
+        scram.set_client_first(message)
+        return Login(scram, name), scram.get_server_first()
+    except ScramException as problem:
+        raise _scram_failure(problem) from problem
+
+
+def finish_login(login: Login, message: str) -> tuple[str, str, User, Session]:
+    """The client-final message: answers the server-final one, a new token, the user and the session.
+
+    Raises `LoginFailed`, or `AccountLocked` to one who knows the password.
+    """
+    try:
+        login.scram.set_client_final(message)
+        answer: str = login.scram.get_server_final()
+    except ScramException as problem:
+        raise _scram_failure(problem) from problem
+    user = User.select(name=login.name).first()
+    if user is None:
+        raise _wrong()
+    _refuse_locked(user)
+    token = secrets.token_urlsafe(TOKEN_BYTES)
+    expire_time = orm.utcnow() + SESSION_LIFETIME
+    session = Session.create(token_hash=_token_hash(token), user=user, expire_time=expire_time)
+    return answer, token, user, session
+
+
+def resume(token: str) -> tuple[User, Session]:
+    """The session of a token; raises `NotLoggedIn`, `AccountLocked`."""
+    session = Session.select(token_hash=_token_hash(token)).join(Session.user).first()
+    now = orm.utcnow()
+    if session is None or session.expire_time <= now:
+        raise NotLoggedIn("The session is over or was revoked: log in again.")
+    _refuse_locked(session.user)
+    if now - session.last_seen > SLIDE_AFTER:
+        session.update(last_seen=now, expire_time=now + SESSION_LIFETIME)
+    return session.user, session
+
+
+def caller(user: User, session: Session) -> Caller:
+    """On whose behalf the session acts."""
+    return Caller(user.id, user.name, user.user_type, session.id)
+
+
+def logout(who: Caller) -> None:
+    """Revoke the caller's session."""
+    Session.select(id=who.session_id).delete()
+
+
+def whoami(who: Caller) -> User:
+    """The caller's account as it is now; raises `NotLoggedIn` when it or its session is gone."""
+    session = Session.select(id=who.session_id).join(Session.user).first()
+    if session is None:
+        raise NotLoggedIn("The session is over or was revoked: log in again.")
+    return session.user
+
+
+def _made_up(secret: bytes, name: str) -> Verifier:
+    """For a name that nobody has: always the same salt, and keys that no password fits."""
+    salt = hmac.digest(secret, b"salt:" + name.encode(), "sha256")
+    return Verifier(salt, ITERATIONS, secrets.token_bytes(KEY_SIZE), secrets.token_bytes(KEY_SIZE))
+
+
+def _scram_failure(problem: ScramException) -> Exception:
+    cause = problem.__cause__
+    return cause if isinstance(cause, orm.OrmError) else _wrong()
+
+
+def _wrong() -> LoginFailed:
+    return LoginFailed("Wrong name or password. Try again, or register with `youku register`.")
+
+
+def _refuse_locked(user: User) -> None:
+    if user.is_locked:
+        raise AccountLocked(f"The account {user.name} is locked: ask an administrator of this library.")
+
+
+def _token_hash(token: str) -> str:
+    return hashlib.sha256(token.encode()).hexdigest()
+
+
+def _base64(data: bytes) -> str:
+    return base64.b64encode(data).decode()
+
+
+def _decoded(field: str, text: str) -> bytes:
+    try:
+        return base64.b64decode(text, validate=True)
+    except (binascii.Error, ValueError):
+        raise BadRequest(f"`{field}` is not base64.") from None

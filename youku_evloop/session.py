@@ -1,0 +1,279 @@
+"""A conversation: requests of one connection to commands, results back, in order.
+
+One request at a time is carried out, in a task; those that arrive meanwhile wait in a short queue, and when it is full
+the connection is told to read no more. Whatever goes wrong with a request is its reply; the conversation goes on.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections import deque
+from collections.abc import Callable, Mapping
+from enum import Enum
+from typing import TYPE_CHECKING, Any, Final
+
+from youku_evloop import orm
+from youku_evloop.commands import COMMANDS, Access, Command, Results
+from youku_evloop.errors import BadRequest, Forbidden, NotLoggedIn, Unavailable, YoukuError
+from youku_evloop.machine import step
+from youku_evloop.services import uploads
+from youku_evloop.services.accounts import Login
+from youku_evloop.services.downloads import Range
+from youku_evloop.services.library import Caller, Library
+from youku_evloop.transport.connection import Connection, ConnectionLost
+from youku_evloop.transport.states import ConnectionState
+from youku_evloop.transport.writes import FileSegment
+from youku_evloop.wire.frames import encode_frame
+from youku_evloop.wire.messages import Rejected, Request
+
+if TYPE_CHECKING:
+    from youku_evloop.services.uploads import Claim
+
+log = logging.getLogger(__name__)
+
+
+class SessionState(Enum):
+    """Whose conversation it is."""
+
+    GREETING = "greeting"
+    ANONYMOUS = "anonymous"
+    PROVING = "proving"
+    LOGGED_IN = "logged in"
+    LEAVING = "leaving"
+
+
+class SessionEvent(Enum):
+    """What moves a conversation on."""
+
+    REQUEST = "first request"
+    LOGIN_BEGUN = "login begun"
+    LOGIN_ENDED = "login ended, either way"
+    LOGGED_IN = "user known"
+    LOGGED_OUT = "user gone"
+    LEAVE = "no further requests"
+
+
+S = SessionState
+E = SessionEvent
+SESSION_TRANSITIONS: Final[Mapping[tuple[SessionState, SessionEvent], SessionState]] = {
+    (S.GREETING, E.REQUEST): S.ANONYMOUS,
+    (S.ANONYMOUS, E.LOGIN_BEGUN): S.PROVING,
+    (S.ANONYMOUS, E.LOGGED_IN): S.LOGGED_IN,
+    (S.PROVING, E.LOGIN_BEGUN): S.PROVING,
+    (S.PROVING, E.LOGIN_ENDED): S.ANONYMOUS,
+    (S.PROVING, E.LOGGED_IN): S.LOGGED_IN,
+    (S.LOGGED_IN, E.LOGIN_BEGUN): S.PROVING,
+    (S.LOGGED_IN, E.LOGGED_IN): S.LOGGED_IN,
+    (S.LOGGED_IN, E.LOGGED_OUT): S.ANONYMOUS,
+    (S.GREETING, E.LEAVE): S.LEAVING,
+    (S.ANONYMOUS, E.LEAVE): S.LEAVING,
+    (S.PROVING, E.LEAVE): S.LEAVING,
+    (S.LOGGED_IN, E.LEAVE): S.LEAVING,
+}
+
+
+class Session:
+    """The owner of one connection."""
+
+    __slots__ = (
+        "_body",
+        "_claims",
+        "_connection",
+        "_current",
+        "_login",
+        "_queue",
+        "_who",
+        "library",
+        "max_pipeline",
+        "state",
+    )
+
+    def __init__(self, library: Library, connection: Connection, max_pipeline: int) -> None:
+        self.library = library
+        self.max_pipeline = max_pipeline
+        self.state = S.GREETING
+        self._connection = connection
+        self._who: Caller | None = None
+        self._login: Login | None = None
+        self._claims: dict[str, Claim] | None = None
+        self._current: Request | Rejected | None = None
+        self._queue: deque[Request | Rejected] | None = None  # none at rest: a deque is 600 bytes
+        self._body = 0
+
+    # -- what the connection tells
+
+    @property
+    def busy(self) -> bool:
+        """Whether a request is being carried out."""
+        return self._current is not None
+
+    @property
+    def greeted(self) -> bool:
+        """Whether the client has said who it is, or that it will not."""
+        return self.state is not S.GREETING and self.state is not S.PROVING
+
+    def message_received(self, message: Request | Rejected) -> None:
+        """Carry it out, now or after those before it."""
+        if self.state is S.GREETING:
+            self._advance(E.REQUEST)
+        if self._current is None:
+            self._current = message
+            self.library.spawn(self._serve)
+            return
+        if self._queue is None:
+            self._queue = deque()
+        self._queue.append(message)
+        if len(self._queue) >= self.max_pipeline:
+            self._connection.hold()
+
+    def input_ended(self) -> None:
+        """The client has no more requests: answer those that are here, then close."""
+        self._advance_to_leaving()
+        if self._current is None:
+            self._connection.finish()
+
+    def connection_closed(self) -> None:
+        """Give back what the conversation held, as soon as its request is over."""
+        self._advance_to_leaving()
+        if self._current is None and self._claims:
+            self.library.spawn(self._release_claims)
+
+    def say_goodbye(self, reason: str) -> None:
+        """The server stops: finish what is under way and close."""
+        self._connection.write(encode_frame({"event": "goodbye", "reason": reason}))
+        self._connection.hold()
+        self.input_ended()
+
+    # -- what commands may ask (`commands.Call`)
+
+    @property
+    def who(self) -> Caller:
+        """The user of this conversation; raises `NotLoggedIn`."""
+        if self._who is None:
+            raise NotLoggedIn("This needs a login: run `youku login NAME`, or set YOUKU_TOKEN.")
+        return self._who
+
+    @property
+    def claims(self) -> dict[str, Claim]:
+        """The uploads that this conversation sends to, by id."""
+        if self._claims is None:
+            self._claims = {}
+        return self._claims
+
+    def begin_login(self, login: Login) -> None:
+        """Remember the exchange; from here on the client has the time of a greeting."""
+        self._login, self._who = login, None
+        self._advance(E.LOGIN_BEGUN)
+        self._connection.await_greeting()
+
+    def end_login(self) -> Login:
+        """The exchange that was begun; raises `BadRequest` when there is none."""
+        login, self._login = self._login, None
+        if login is None:
+            raise BadRequest("`account.proof` follows an `account.login` on the same connection.")
+        self._advance(E.LOGIN_ENDED)
+        return login
+
+    def log_in(self, who: Caller) -> None:
+        """From here on the conversation is this user's."""
+        self._who = who
+        self._advance(E.LOGGED_IN)
+
+    def log_out(self) -> None:
+        """From here on it is nobody's."""
+        self._who = None
+        self._advance(E.LOGGED_OUT)
+
+    def receive(self, sink: Callable[[memoryview], object]) -> None:
+        """Read the body of the request into `sink`."""
+        self._body = 0
+        self._connection.receive(sink)
+
+    def send_range(self, results: Results, piece: Range) -> int:
+        """Reply with a piece of a file as the body; answers how many of its bytes went out."""
+        head = self._reply({**results, "body": piece.count})
+        segment = FileSegment(piece.fd, piece.offset, piece.count)
+        if not piece.count:
+            self._connection.write(head)
+            return 0
+        try:
+            self._connection.send_file(head, segment)
+        except ConnectionLost:
+            log.debug("%s went away with %d bytes to come", self._connection.peer, segment.count)
+        return piece.count - segment.count
+
+    # -- one request after the other
+
+    def _serve(self) -> None:
+        try:
+            while self._current is not None:
+                self._answer(self._current)
+                self._connection.drained()
+                self._current = self._next()
+        except ConnectionLost:
+            self._current = None
+        if self._connection.state is ConnectionState.CLOSED:
+            self._release_claims()
+        elif self.state is S.LEAVING:
+            self._connection.finish()
+
+    def _next(self) -> Request | Rejected | None:
+        if not self._queue:
+            self._connection.release()
+        return self._queue.popleft() if self._queue else None
+
+    def _answer(self, request: Request | Rejected) -> None:
+        self._body = request.body
+        try:
+            reply = self._carry_out(request)
+        except YoukuError as error:
+            reply = error.as_reply()
+        except orm.OrmError as error:
+            reply = self._database_failure(error)
+        except ConnectionLost:
+            raise
+        except Exception:
+            log.exception("%s: %s failed", self._connection.peer, type(request).__name__)
+            reply = YoukuError("The server made a mistake; its log says more.").as_reply()
+        if self._body:
+            self._connection.receive(None)
+        if reply is not None:
+            self._connection.write(self._reply(reply))
+
+    def _carry_out(self, request: Request | Rejected) -> Results | None:
+        if isinstance(request, Rejected):
+            raise request.error
+        command = COMMANDS[type(request)]
+        if command.access is not Access.ANYONE:
+            self._require(command)
+        if request.body and not command.takes_body:
+            raise BadRequest(f"`{command.name}` has no body.")
+        return command.run(self, request)
+
+    def _require(self, command: Command) -> None:
+        if command.access is Access.ADMIN and not self.who.is_admin:
+            raise Forbidden(f"Only administrators may do this (`{command.name}`); you are {self.who.name}.")
+        _ = self.who
+
+    def _reply(self, results: dict[str, Any]) -> bytes:
+        assert self._current is not None
+        return encode_frame({"id": self._current.id, "ok": True, **results})
+
+    def _database_failure(self, error: orm.OrmError) -> dict[str, Any]:
+        if isinstance(error, (orm.Unavailable, orm.OutcomeUnknown)):
+            log.warning("%s: the database is away: %s", self._connection.peer, error)
+            return Unavailable("The library's database does not answer. Try again in a moment.").as_reply()
+        log.error("%s: the database refused a statement", self._connection.peer, exc_info=error)
+        return YoukuError("The server made a mistake; its log says more.").as_reply()
+
+    def _release_claims(self) -> None:
+        claims, self._claims = self._claims, None
+        for claim in (claims or {}).values():
+            uploads.release(self.library, claim)
+
+    def _advance_to_leaving(self) -> None:
+        if self.state is not S.LEAVING:
+            self._advance(E.LEAVE)
+
+    def _advance(self, event: SessionEvent) -> None:
+        self.state = step(SESSION_TRANSITIONS, self.state, event)

@@ -1,0 +1,1 @@
+"""Bytes on disk: blobs (published, named by their hash) and parts (unfinished uploads)."""
