@@ -3,8 +3,8 @@
 Theory of operation. An upload goes through the steps of `Step`; whatever connection it loses on the way, it asks the
 server where to go on and goes on there. Segments are pipelined, `WINDOW` in flight, so that the link is never idle;
 the file is read once, hashed and sent in slices that stay in the processor's cache. Two cases need the hash of bytes
-that are not sent: an upload that an earlier run began (a helper thread hashes the file while this one sends the rest), and a
-file that the server may have already (it is hashed first, and if the server agrees nothing is sent at all).
+that are not sent: an upload that an earlier run began (a helper thread hashes the file while this one sends the rest),
+and a file that the server may have already (it is hashed first, and if the server agrees nothing is sent at all).
 """
 
 from __future__ import annotations

@@ -1,0 +1,111 @@
+"""What every command works with: settings, output, a client for its server, a password where one is needed."""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Mapping
+from functools import cached_property
+from typing import TYPE_CHECKING, Any
+
+from client_cli.output import Form, Output
+from client_cli.sessions import SessionFile
+from client_cli.settings import Settings, resolve
+from youku_evloop.errors import BadRequest, NotLoggedIn, YoukuError
+
+if TYPE_CHECKING:
+    from client_cli.bars import Bars
+    from client_cli.client import Client
+
+
+class App:
+    """One run of `youku`; made before the options are known, which fill `overrides`."""
+
+    def __init__(self, environment: Mapping[str, str] = os.environ) -> None:
+        self.overrides: dict[str, Any] = {}
+        self.environment = environment
+        self.sessions = SessionFile()
+        self._bars: Bars | None = None
+
+    @cached_property
+    def settings(self) -> Settings:
+        """Options, environment, profile and defaults, resolved when they are first needed."""
+        return resolve(self.overrides, self.environment)
+
+    @cached_property
+    def output(self) -> Output:
+        """Where results and messages go."""
+        return Output(self.settings.form)
+
+    def client(self, *, logged_in: bool = True) -> Client:
+        """A client for the server; raises `NotLoggedIn` before connecting when it needs a session and there is none."""
+        from client_cli.client import Client
+
+        settings = self.settings
+        return Client(
+            settings.server,
+            token=self.token() if logged_in else None,
+            timeout=settings.timeout,
+            retries=settings.retries,
+            on_retry=self._report_retry,
+        )
+
+    def token(self) -> str:
+        """`YOUKU_TOKEN`, or what the last login left; raises `NotLoggedIn`."""
+        settings = self.settings
+        if settings.token:
+            return settings.token
+        session = self.sessions.find(str(settings.server))
+        if session is None:
+            raise NotLoggedIn(f"You are not logged in at {settings.server}: run `youku login NAME`.")
+        return str(session["token"])
+
+    def password(self, prompt: str, *, confirm: bool = False) -> str:
+        """`YOUKU_PASSWORD`, or what somebody types; raises `BadRequest` where nobody is there to type."""
+        password = self.environment.get("YOUKU_PASSWORD")
+        if password is None:
+            self.require_person("A password is needed: set YOUKU_PASSWORD, or run this on a terminal.")
+            password = self._typed_password(prompt, confirm)
+        if not password:
+            raise BadRequest("A password may not be empty.")
+        return password
+
+    def confirm(self, question: str, option: str) -> bool:
+        """Whether somebody on the terminal says yes; raises `BadRequest`, naming the option, where nobody is there."""
+        self.require_person(f"This cannot be undone and nobody is here to ask: add {option}.")
+        sys.stderr.write(f"{question} [y/N] ")
+        sys.stderr.flush()
+        return sys.stdin.readline().strip().lower() in ("y", "yes")
+
+    def require_person(self, otherwise: str) -> None:
+        """Raises `BadRequest` unless somebody can be asked."""
+        if self.settings.no_input or not sys.stdin.isatty():
+            raise BadRequest(otherwise)
+
+    def bars(self) -> Bars:
+        """Progress bars, to be used as a context; messages go around them."""
+        from client_cli.bars import bars_for
+
+        kind = self.settings.progress
+        if kind == "auto" and self.output.form is Form.QUIET:
+            kind = "none"
+        self._bars = bars_for(kind, sys.stderr, self.output.message)
+        return self._bars
+
+    def message(self, message: str) -> None:
+        """A message that does not tear a progress bar apart."""
+        if self._bars is not None and self.output.form is not Form.QUIET:
+            self._bars.message(message)
+        else:
+            self.output.message(message)
+
+    def _typed_password(self, prompt: str, confirm: bool) -> str:
+        from getpass import getpass
+
+        password = getpass(f"{prompt}: ", sys.stderr)
+        if confirm and getpass("The same again: ", sys.stderr) != password:
+            raise BadRequest("The two passwords differ: nothing was done.")
+        return password
+
+    def _report_retry(self, error: YoukuError, delay: float, count: int, limit: int) -> None:
+        self.message(f"{error.message} Trying again in {delay:.1f} s ({count} of {limit}).")

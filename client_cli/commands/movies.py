@@ -1,0 +1,136 @@
+"""Movies: list them, show one, delete one."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+import click
+
+from client_cli import text
+from client_cli.app import App
+from client_cli.framework import command, pass_app
+from client_cli.output import Column
+from youku_evloop.errors import Interrupted
+
+if TYPE_CHECKING:
+    from client_cli.client import Client, MovieType
+    from client_cli.values import Movie
+
+COLUMNS = (
+    Column("ID", right=True),
+    Column("SIZE", right=True),
+    Column("PRICE", right=True),
+    Column("VIP", right=True),
+    Column("PUBLISHED"),
+    Column("BY"),
+    Column("TITLE", flexible=True),
+)
+
+
+@command(
+    "list",
+    examples=(
+        ("youku list --type free --limit 10", "The ten newest movies that cost nothing."),
+        ("youku list --limit 0 --json | jq '.movies | length'", "How many movies there are."),
+    ),
+)
+@click.option("--type", "kind", type=click.Choice(["all", "free", "charge"]), default="all", help="Which movies (all).")
+@click.option("--limit", type=click.IntRange(0), default=50, metavar="N", help="How many at most (50); 0 for all.")
+@pass_app
+def list_movies(app: App, kind: MovieType, limit: int) -> None:
+    """List the movies, newest first."""
+    with app.client() as youku:
+        movies, more = _newest(youku, kind, limit)
+    app.output.table(COLUMNS, [_row(app, movie) for movie in movies], movies, [movie.id for movie in movies])
+    app.output.document({"movies": movies, "more": more})
+    if app.output.is_for_people and not movies:
+        app.message("There are no movies here yet.")
+    elif more:
+        app.message("There are more: --limit 0 lists them all.")
+
+
+@command(
+    "show",
+    examples=(
+        ("youku show 12", "Everything about movie 12."),
+        ("youku show 12 --json | jq -r .movie.hash", "Its BLAKE3 hash."),
+    ),
+)
+@click.argument("movie_id", metavar="ID", type=click.IntRange(1))
+@pass_app
+def show(app: App, movie_id: int) -> None:
+    """Show everything about one movie."""
+    with app.client() as youku:
+        movie = youku.movie(movie_id)
+    app.output.document({"movie": movie})
+    app.output.details(_details(app, movie))
+    if app.output.form not in (app.output.form.TEXT, app.output.form.JSON):
+        app.output.item(movie, movie.id, "")
+
+
+@command(
+    "delete",
+    examples=(
+        ("youku delete 12", "Delete movie 12; asks first."),
+        ("youku delete 12 --yes", "Without asking, for scripts."),
+    ),
+)
+@click.argument("movie_id", metavar="ID", type=click.IntRange(1))
+@click.option("--yes", is_flag=True, help="Do not ask.")
+@pass_app
+def delete(app: App, movie_id: int, yes: bool) -> None:
+    """Take a movie out of the library (administrators)."""
+    if not yes:
+        app.require_person("This cannot be undone and nobody is here to ask: add --yes.")
+    with app.client() as youku:
+        movie = youku.movie(movie_id)
+        question = f"Delete movie {movie.id}, {text.visible(movie.name)!r} ({text.size(movie.size)})?"
+        if not yes and not app.confirm(question, "--yes"):
+            raise Interrupted("Nothing was deleted.")
+        youku.delete(movie_id)
+    app.output.item(movie, movie.id, f"Deleted movie {movie.id}: {text.visible(movie.name)}")
+    app.output.document({"movie": movie})
+
+
+def _newest(youku: Client, kind: MovieType, limit: int) -> tuple[list[Movie], bool]:
+    """At most `limit` movies (0: all), and whether there are more."""
+    movies: list[Movie] = []
+    cursor = None
+    while True:
+        page = youku.movie_page(kind, limit - len(movies) if limit else 50, cursor)
+        movies += page.movies
+        cursor = page.next
+        if cursor is None or (limit and len(movies) >= limit):
+            return movies, cursor is not None
+
+
+def _row(app: App, movie: Movie) -> Sequence[str]:
+    return (
+        str(movie.id),
+        app.output.size(movie.size),
+        "free" if movie.is_free else text.price(movie.price),
+        "free" if movie.is_free else text.price(movie.vip_price),
+        app.output.moment(movie.create_time),
+        movie.uploader or "-",
+        text.visible(movie.name),
+    )
+
+
+def _details(app: App, movie: Movie) -> list[tuple[str, str]]:
+    size = f"{text.size(movie.size)} ({movie.size} bytes)"
+    price = "free" if movie.is_free else f"{text.price(movie.price)} yuan, {text.price(movie.vip_price)} for VIPs"
+    published = text.utc(movie.create_time)
+    if app.output.is_for_people:
+        published = f"{app.output.moment(movie.create_time)} ({published})"
+    pairs = [
+        ("Id", str(movie.id)),
+        ("Title", text.visible(movie.name)),
+        ("Size", size),
+        ("Price", price),
+        ("Published", f"{published} by {movie.uploader or 'somebody'}"),
+        ("BLAKE3", movie.hash),
+    ]
+    if movie.description:
+        pairs.append(("Description", text.visible(str(movie.description))))
+    return pairs

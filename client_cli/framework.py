@@ -1,0 +1,151 @@
+"""What every command of `youku` shares: the common options, examples in its help, loading when it is called.
+
+The common options may stand before or after the command's name. Each is stored in `App.overrides` when somebody (or the
+environment, through click's `YOUKU_...` names) set it; `settings.py` does the rest.
+"""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Callable, Mapping, Sequence
+from importlib import import_module
+from typing import Any, Final, TypeVar
+
+import click
+from click.core import ParameterSource
+
+from client_cli.app import App
+
+CallableT = TypeVar("CallableT", bound=Callable[..., Any])
+
+pass_app = click.make_pass_decorator(App)
+
+CONTEXT_SETTINGS: Final = {"help_option_names": ["-h", "--help"], "max_content_width": 100}
+
+
+def _remember(context: click.Context, parameter: click.Parameter, value: Any) -> None:
+    assert parameter.name is not None
+    if context.get_parameter_source(parameter.name) not in (None, ParameterSource.DEFAULT):
+        context.ensure_object(App).overrides[parameter.name] = value
+
+
+def _common_options() -> list[click.Option]:
+    flag: dict[str, Any] = {"is_flag": True, "expose_value": False, "callback": _remember}
+    value: dict[str, Any] = {"expose_value": False, "callback": _remember}
+    return [
+        click.Option(["--server"], metavar="HOST:PORT", help="The server (127.0.0.1:9685).", **value),
+        click.Option(["--json"], help="Results as one JSON document.", **flag),
+        click.Option(["--json-lines"], help="Results as JSON, one object a line.", **flag),
+        click.Option(["-q", "--quiet"], help="Nothing but the ids of the results.", **flag),
+        click.Option(
+            ["--progress"],
+            type=click.Choice(["auto", "json", "none"]),
+            help="Progress on standard error: bars on a terminal (auto), JSON lines, none.",
+            **value,
+        ),
+        click.Option(
+            ["--retry"],
+            type=click.IntRange(0),
+            metavar="N",
+            help="Failures in a row before giving up (5).",
+            **value,
+        ),
+        click.Option(
+            ["--timeout"],
+            type=click.FloatRange(0.1, 86_400),
+            metavar="S",
+            help="Seconds of silence before giving up (60).",
+            **value,
+        ),
+        click.Option(["--profile"], metavar="NAME", help="A profile of config.toml.", **value),
+        click.Option(["--no-input"], help="Never ask; fail instead.", **flag),
+        click.Option(["--debug"], help="Show where an error comes from.", **flag),
+    ]
+
+
+class Described(click.Command):
+    """Help in a fixed order: usage, what it does, arguments, options, examples, common options."""
+
+    examples: Sequence[tuple[str, str]] = ()
+
+    def common_names(self) -> set[str]:
+        """The names of the common options among the parameters."""
+        return {option.name for option in _common_options() if option.name}
+
+    def format_options(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        common = self.common_names()
+        own: list[tuple[str, str]] = []
+        shared: list[tuple[str, str]] = []
+        for parameter in self.get_params(ctx):
+            record = parameter.get_help_record(ctx)
+            if record is not None:
+                (shared if parameter.name in common else own).append(record)
+        if own:
+            with formatter.section("Options"):
+                formatter.write_dl(own)
+        if isinstance(self, click.Group):
+            self.format_commands(ctx, formatter)
+        if self.examples:
+            with formatter.section("Examples"):
+                for line, meaning in self.examples:
+                    formatter.write(f"{'':{formatter.current_indent}}{line}\n")
+                    formatter.write(f"{'':{formatter.current_indent}}    {meaning}\n")
+        if shared:
+            with formatter.section("Common options"):
+                formatter.write_dl(shared)
+
+
+class YoukuCommand(Described):
+    """A command with the common options and its examples."""
+
+    def __init__(self, *args: Any, examples: Sequence[tuple[str, str]] = (), **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self.examples = examples
+        self.params.extend(_common_options())
+        self.context_settings = {**CONTEXT_SETTINGS, **self.context_settings}
+
+
+class YoukuGroup(Described, click.Group):
+    """A group whose commands are imported when they are called: `lazy` maps a name to `module:attribute`."""
+
+    def __init__(
+        self,
+        *args: Any,
+        lazy: Mapping[str, str] | None = None,
+        examples: Sequence[tuple[str, str]] = (),
+        **kwargs: Any,
+    ) -> None:
+        super().__init__(*args, **kwargs)
+        self.lazy = dict(lazy or {})
+        self.examples = examples
+        self.params.extend(_common_options())
+        self.context_settings = {**CONTEXT_SETTINGS, **self.context_settings}
+
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        return [*self.lazy, *super().list_commands(ctx)]
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+        if cmd_name not in self.lazy:
+            return super().get_command(ctx, cmd_name)
+        module, _, attribute = self.lazy[cmd_name].partition(":")
+        found = getattr(import_module(module), attribute)
+        assert isinstance(found, click.Command)
+        return found
+
+    def resolve_command(
+        self, ctx: click.Context, args: list[str]
+    ) -> tuple[str | None, click.Command | None, list[str]]:
+        name = args[0]
+        if not name.startswith("-") and self.get_command(ctx, name) is None:
+            ctx.fail(self._unknown(ctx, name))
+        return super().resolve_command(ctx, args)
+
+    def _unknown(self, ctx: click.Context, name: str) -> str:
+        close = difflib.get_close_matches(name, self.list_commands(ctx), n=3, cutoff=0.5)
+        hint = f"did you mean {' or '.join(close)}?" if close else f"`{ctx.command_path} --help` lists them all."
+        return f"There is no command {name!r}: {hint}"
+
+
+def command(name: str, *, examples: Sequence[tuple[str, str]]) -> Callable[[Callable[..., Any]], YoukuCommand]:
+    """A command: its docstring is its help, `examples` are (line, meaning)."""
+    return click.command(name, cls=YoukuCommand, examples=examples)

@@ -1,0 +1,116 @@
+"""The `youku` command: the table of its commands, and how every run of it ends.
+
+Whatever goes wrong ends as one line on standard error (with `--json` one JSON object) and an exit code of
+`youku_evloop.errors.ExitCode`. Commands, and what they need, are imported when they are called.
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Sequence
+from typing import Final
+
+import click
+
+from client_cli import __version__
+from client_cli.app import App
+from client_cli.framework import YoukuGroup
+from youku_evloop.errors import BadRequest, ExitCode, Interrupted, YoukuError
+
+COMMANDS: Final = {
+    "register": "client_cli.commands.accounts:register",
+    "login": "client_cli.commands.accounts:login",
+    "logout": "client_cli.commands.accounts:logout",
+    "whoami": "client_cli.commands.accounts:whoami",
+    "list": "client_cli.commands.movies:list_movies",
+    "show": "client_cli.commands.movies:show",
+    "download": "client_cli.commands.downloads:download",
+    "upload": "client_cli.commands.uploads:upload",
+    "uploads": "client_cli.commands.uploads:uploads",
+    "delete": "client_cli.commands.movies:delete",
+    "ping": "client_cli.commands.service:ping",
+}
+"""In the order in which somebody who is new here needs them."""
+
+EXAMPLES: Final = (
+    ("youku login alice", "Log in; later commands need no password."),
+    ("youku list --type free", "What can be downloaded for nothing."),
+    ("youku --server library.example:9685 download 12", "Fetch movie 12 from another server."),
+)
+
+
+@click.group(cls=YoukuGroup, lazy=COMMANDS, examples=EXAMPLES)
+@click.version_option(__version__, prog_name="youku", message="%(prog)s %(version)s")
+def cli() -> None:
+    """Videos of your own library: look, download, and, for administrators, upload."""
+
+
+def main() -> None:
+    """The entry point of the console script."""
+    sys.exit(run(sys.argv[1:]))
+
+
+def run(arguments: Sequence[str]) -> int:
+    """One command; the exit code. Never raises."""
+    app = App()
+    try:
+        code = _invoke(app, arguments)
+        sys.stdout.flush()
+    except BrokenPipeError:
+        _let_go_of_stdout()
+        return ExitCode.OK
+    return code
+
+
+def _invoke(app: App, arguments: Sequence[str]) -> int:
+    wants_json = any(argument in ("--json", "--json-lines") for argument in arguments)
+    try:
+        cli.main(args=list(arguments), prog_name="youku", obj=app, standalone_mode=False, auto_envvar_prefix="YOUKU")
+    except click.exceptions.Exit as done:
+        return done.exit_code
+    except BrokenPipeError:
+        raise
+    except (KeyboardInterrupt, click.Abort):
+        return _report(app, Interrupted("Stopped."), wants_json)
+    except click.ClickException as problem:
+        return _report(app, BadRequest(_usage_message(problem)), wants_json)
+    except YoukuError as error:
+        return _report(app, error, wants_json)
+    except Exception as problem:
+        unforeseen = YoukuError(f"Something went wrong that nobody foresaw: {type(problem).__name__}: {problem}")
+        unforeseen.__cause__ = problem
+        return _report(app, unforeseen, wants_json)
+    return ExitCode.OK
+
+
+def _report(app: App, error: YoukuError, wants_json: bool) -> int:
+    if app.overrides.get("debug"):
+        import traceback
+
+        traceback.print_exception(error)
+    if wants_json or app.overrides.get("json") or app.overrides.get("json_lines"):
+        import json
+
+        line = json.dumps({**error.as_reply()}, ensure_ascii=False, default=str)
+    else:
+        line = f"youku: {error.message}"
+    sys.stderr.write(f"{line}\n")
+    return error.exit_code
+
+
+def _usage_message(problem: click.ClickException) -> str:
+    message = problem.format_message().rstrip(".")
+    if isinstance(problem, click.UsageError) and problem.ctx is not None:
+        ending = "" if message.endswith("?") else "."
+        return f"{message}{ending} (`{problem.ctx.command_path} --help` says more)"
+    return message
+
+
+def _let_go_of_stdout() -> None:
+    """Whoever read standard output has enough of it; keep Python from complaining when it flushes at the end."""
+    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,135 @@
+"""What a command says: results on standard output in the form that was asked for, everything else on standard error.
+
+One command makes its results in three shapes at once (an object, an id, something to read); the `Form` decides which of
+them is printed. On a terminal tables are drawn by rich, which is imported only there.
+"""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from enum import Enum
+from typing import Any, TextIO
+
+from client_cli import text
+
+
+class Form(Enum):
+    """How results are printed."""
+
+    TEXT = "text"
+    JSON = "json"
+    JSON_LINES = "json-lines"
+    QUIET = "quiet"
+
+
+@dataclass(frozen=True, slots=True)
+class Column:
+    """One column of a table."""
+
+    title: str
+    right: bool = False
+    flexible: bool = False
+    """Shortened first where a terminal is narrow."""
+
+
+class Output:
+    """The two streams, and the form of what goes to the first."""
+
+    def __init__(self, form: Form = Form.TEXT, stdout: TextIO | None = None, stderr: TextIO | None = None) -> None:
+        self.form = form
+        self._stdout = stdout or sys.stdout
+        self._stderr = stderr or sys.stderr
+
+    @property
+    def is_for_people(self) -> bool:
+        """Whether somebody reads the results on a terminal, in words."""
+        return self.form is Form.TEXT and self._stdout.isatty()
+
+    def document(self, document: Mapping[str, Any]) -> None:
+        """The whole result of a command: printed with `--json`, and then alone."""
+        if self.form is Form.JSON:
+            self._write(_json(document, indent=2 if self._stdout.isatty() else 0))
+
+    def item(self, value: Any, identity: object, words: str) -> None:
+        """One result: `value` as a line of JSON, its id, or words, printed as it comes."""
+        if self.form is Form.JSON_LINES:
+            self._write(_json(value))
+        elif self.form is Form.QUIET:
+            self._write(str(identity))
+        elif self.form is Form.TEXT:
+            self._write(words)
+
+    def table(
+        self,
+        columns: Sequence[Column],
+        rows: Sequence[Sequence[str]],
+        values: Sequence[Any],
+        identities: Sequence[object],
+    ) -> None:
+        """Several results of a kind; `rows`, `values` and `identities` say the same three times."""
+        if self.form is not Form.TEXT:
+            for value, identity in zip(values, identities, strict=True):
+                self.item(value, identity, "")
+        elif self._stdout.isatty():
+            self._draw(columns, rows)
+        else:
+            right = frozenset(place for place, column in enumerate(columns) if column.right)
+            self._write(text.table([column.title for column in columns], rows, right))
+
+    def details(self, pairs: Sequence[tuple[str, str]]) -> None:
+        """The properties of one thing, one a line."""
+        if self.form is Form.TEXT:
+            wide = max(text.width(name) for name, _ in pairs)
+            for name, value in pairs:
+                self._write(f"{name}:{' ' * (wide - text.width(name))}  {value}")
+
+    def message(self, message: str) -> None:
+        """Something to know besides the results; not with `--quiet`."""
+        if self.form is not Form.QUIET:
+            self.error(message)
+
+    def error(self, message: str) -> None:
+        """A line on standard error, whatever was asked for."""
+        self._stderr.write(f"{message}\n")
+        self._stderr.flush()
+
+    def moment(self, moment: datetime) -> str:
+        """For people how long ago, otherwise the time itself."""
+        return text.ago(moment, datetime.now(UTC)) if self.is_for_people else text.utc(moment)
+
+    def size(self, count: int) -> str:
+        """For people in units, otherwise in bytes."""
+        return text.size(count) if self.is_for_people else str(count)
+
+    def _write(self, line: str) -> None:
+        self._stdout.write(f"{line}\n")
+
+    def _draw(self, columns: Sequence[Column], rows: Sequence[Sequence[str]]) -> None:
+        from rich import box
+        from rich.console import Console
+        from rich.table import Table
+        from rich.text import Text
+
+        drawn = Table(box=box.SIMPLE_HEAD, pad_edge=False, show_edge=False)
+        for column in columns:
+            drawn.add_column(
+                column.title,
+                justify="right" if column.right else "left",
+                no_wrap=True,
+                overflow="ellipsis",
+                min_width=None if column.flexible else len(column.title),
+                ratio=None,
+            )
+        for row in rows:
+            drawn.add_row(*(Text(cell) for cell in row))
+        Console(file=self._stdout, highlight=False).print(drawn)
+
+
+def _json(value: Any, indent: int = 0) -> str:
+    import msgspec
+
+    encoded = msgspec.json.encode(value)
+    return (msgspec.json.format(encoded, indent=indent) if indent else encoded).decode()

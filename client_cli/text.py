@@ -1,0 +1,88 @@
+"""Values as people read them, and tables as plain text. Knows no terminal."""
+
+from __future__ import annotations
+
+import unicodedata
+from collections.abc import Sequence
+from datetime import UTC, datetime
+from typing import Final
+
+SIZE_UNITS: Final = ("KiB", "MiB", "GiB", "TiB", "PiB")
+SPANS: Final = (
+    ("year", 365 * 86_400),
+    ("month", 30 * 86_400),
+    ("day", 86_400),
+    ("hour", 3_600),
+    ("minute", 60),
+)
+"""Seconds, roughly: "3 months ago" needs no calendar."""
+
+GAP: Final = "  "
+
+
+def size(count: int) -> str:
+    """`64.0 MiB`."""
+    if count < 1024:
+        return f"{count} B"
+    power = min((count.bit_length() - 1) // 10, len(SIZE_UNITS))
+    return f"{count / 1024**power:.1f} {SIZE_UNITS[power - 1]}"
+
+
+def price(fen: int) -> str:
+    """Yuan: `20.00`, `-0.05`."""
+    sign = "-" if fen < 0 else ""
+    return f"{sign}{abs(fen) // 100}.{abs(fen) % 100:02d}"
+
+
+def utc(moment: datetime) -> str:
+    """As on the wire: `2026-11-21T08:15:30Z`."""
+    return moment.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
+
+
+def ago(moment: datetime, now: datetime) -> str:
+    """`3 minutes ago`, `in 2 days`, `just now`."""
+    seconds = (now - moment).total_seconds()
+    for name, length in SPANS:
+        count = int(abs(seconds) // length)
+        if count:
+            span = f"{count} {name}{'s' if count > 1 else ''}"
+            return f"{span} ago" if seconds > 0 else f"in {span}"
+    return "just now"
+
+
+def duration(seconds: float) -> str:
+    """`0:42`, `1:03:20`."""
+    minutes, rest = divmod(round(seconds), 60)
+    hours, minutes = divmod(minutes, 60)
+    return f"{hours}:{minutes:02d}:{rest:02d}" if hours else f"{minutes}:{rest:02d}"
+
+
+def width(text: str) -> int:
+    """Columns of a terminal that the text takes: two for a Chinese character, none for a combining mark."""
+    return sum(_columns(mark) for mark in text)
+
+
+def table(headers: Sequence[str], rows: Sequence[Sequence[str]], right: frozenset[int] = frozenset()) -> str:
+    """Aligned columns, two blanks between them, nothing shortened; the columns in `right` are flush right."""
+    lines = [headers, *rows]
+    widths = [max(width(line[column]) for line in lines) for column in range(len(headers))]
+    return "\n".join(_line(line, widths, right) for line in lines)
+
+
+def visible(text: str) -> str:
+    """The text without what would command a terminal (control characters become `?`)."""
+    return "".join("?" if unicodedata.category(mark) == "Cc" else mark for mark in text)
+
+
+def _columns(mark: str) -> int:
+    if unicodedata.combining(mark):
+        return 0
+    return 2 if unicodedata.east_asian_width(mark) in "WF" else 1
+
+
+def _line(cells: Sequence[str], widths: Sequence[int], right: frozenset[int]) -> str:
+    padded = []
+    for column, (cell, wide) in enumerate(zip(cells, widths, strict=True)):
+        blanks = " " * (wide - width(cell))
+        padded.append(blanks + cell if column in right else cell + blanks)
+    return GAP.join(padded).rstrip()
