@@ -372,6 +372,10 @@ class Table:
     def __repr__(self) -> str:
         return self.model.__name__
 
+    def place(self, column: Field[Any]) -> int:
+        """Where the column stands in a row. By identity: `==` on columns makes SQL."""
+        return next(at for at, candidate in enumerate(self.columns) if candidate is column)
+
     def find(self, name: str) -> Field[Any] | ForeignKey[Any]:
         if name in self.fields:
             return self.fields[name]

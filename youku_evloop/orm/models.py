@@ -177,7 +177,7 @@ class Model(metaclass=ModelMeta):
             setattr(self, name, value)
             found = table.find(name)
             column = found.column if isinstance(found, ForeignKey) else found
-            stored[table.columns.index(column)] = column.store(getattr(self, column.name))
+            stored[table.place(column)] = column.store(getattr(self, column.name))
         self._stored = tuple(stored)
 
     def refresh(self) -> None:
@@ -204,7 +204,7 @@ class Model(metaclass=ModelMeta):
         last_id = _insert_rows(table, columns, [row])
         if numbered:
             self.__dict__[table.primary.name] = last_id
-            row.insert(table.columns.index(table.primary), last_id)
+            row.insert(table.place(table.primary), last_id)
         self._settle(row)
 
     def _settle(self, row: Sequence[Raw]) -> None:
@@ -219,7 +219,7 @@ class Model(metaclass=ModelMeta):
         if self._stored is None:
             raise ModelError(f"{self!r} is not in the database: save() it first")
         table = self.__table__
-        key = self._stored[table.columns.index(table.primary)]
+        key = self._stored[table.place(table.primary)]
         return Query(table).where(table.primary._compare(" = ", Value(key)))
 
     def _write(self, values: Mapping[str, Any]) -> None:

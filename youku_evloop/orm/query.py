@@ -270,7 +270,7 @@ class Query(Subselect, Generic[M]):
             for key in self._joins:
                 start, end = end, end + len(key.target.columns)
                 part = row[start:end]
-                target: Any = None if part[key.target.columns.index(key.target.primary)] is None else load(key.target, part)
+                target: Any = None if part[key.target.place(key.target.primary)] is None else load(key.target, part)
                 owner = loaded.get(key.table)
                 if owner is not None:
                     owner.__dict__[key.name] = target
