@@ -38,11 +38,14 @@ class StepFailed(Exception):
 
 
 class Shell:
-    """Runs commands in `directory`, with the programs of the running interpreter's environment first on the PATH."""
+    """Runs commands in `directory`, with the programs of the running interpreter's environment first on the PATH.
+
+    What the reader's own environment says about Youku (a server, a database, a token) does not apply here.
+    """
 
     def __init__(self, directory: Path) -> None:
         self.directory = directory
-        self._environment = dict(os.environ)
+        self._environment = {name: value for name, value in os.environ.items() if not name.startswith("YOUKU_")}
         self._environment["PATH"] = f"{Path(sys.executable).parent}{os.pathsep}{os.environ.get('PATH', os.defpath)}"
         self._on_terminal = sys.stdout.isatty()
 

@@ -57,7 +57,8 @@ class Tour:
         self.shell.show(f". {shlex.quote(short(Path(sys.prefix) / 'bin' / 'activate', Path.cwd()))}")
         self.shell.show(f"cd {shlex.quote(short(self.directory, Path.cwd()))}")
         self.shell.export('YOUKU_PASSWORD="$(cat password)"', {"YOUKU_PASSWORD": self._password()})
-        self.shell.export("XDG_STATE_HOME=$PWD/state", {"XDG_STATE_HOME": str(self.directory / "state")})
+        homes = {f"XDG_{kind.upper()}_HOME": str(self.directory / kind) for kind in ("state", "config")}
+        self.shell.export(" ".join(f"{name}=$PWD/{Path(home).name}" for name, home in homes.items()), homes)
 
     def _password(self) -> str:
         """Made once, for both accounts, before either: an interrupted start never leaves an account without one."""
@@ -203,10 +204,8 @@ class Tour:
         here = shlex.quote(str(self.directory))
         self._heading("The server goes on until Ctrl-C. To try more, in another terminal:")
         self.shell.show(f"cd {here} && . {shlex.quote(str(Path(sys.prefix) / 'bin' / 'activate'))}")
-        self.shell.show(
-            f"export YOUKU_SERVER={self.shell.variable('YOUKU_SERVER')} XDG_STATE_HOME=$PWD/state"
-            ' YOUKU_PASSWORD="$(cat password)"'
-        )
+        self.shell.show('export YOUKU_PASSWORD="$(cat password)" XDG_STATE_HOME=$PWD/state XDG_CONFIG_HOME=$PWD/config')
+        self.shell.show(f"export YOUKU_SERVER={self.shell.variable('YOUKU_SERVER')}")
         for command in ("youku show 1", "youku list --json", f"youku login {ADMINISTRATOR}", "youku --help"):
             self.shell.show(command)
         try:
