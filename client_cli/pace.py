@@ -83,6 +83,10 @@ class SegmentSize:
         elif seconds > SLOW:
             self.bytes = max(self.bytes // 2, SMALLEST_SEGMENT)
 
+    def cut(self) -> None:
+        """A connection was lost: what it lets through may be less than a segment."""
+        self.bytes = max(self.bytes // 2, SMALLEST_SEGMENT)
+
 
 def _clamp(value: int, low: int, high: int) -> int:
     return max(low, min(value, high))

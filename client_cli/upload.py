@@ -258,6 +258,7 @@ class Uploader:
         if isinstance(error, NoSpace) and self._step is Step.CREATE:
             raise error
         if self._step is Step.SEND:
+            self._segment.cut()
             self._step = Step.CREATE
         self._client.recover(error, self._retry)
 
