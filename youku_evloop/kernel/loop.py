@@ -43,6 +43,11 @@ Call = tuple[Callable[..., object], tuple[Any, ...]]
 READ: Final = select.EPOLLIN | select.EPOLLRDHUP
 WRITE: Final = select.EPOLLOUT
 EDGE: Final = select.EPOLLET
+SLOW_STEP: Final = 0.1
+"""Seconds in one callback above which everybody else has noticed: worth a warning that names the culprit."""
+LAG_SAMPLE: Final = 0.25
+LAG_SAMPLES: Final = 240
+"""A minute of samples of how late a timer fires, which is how late everything is."""
 EVENTS_A_TURN: Final = 512
 """Ready descriptors taken at once: bounds the time until timers and other tasks get their turn."""
 
@@ -59,6 +64,8 @@ class Loop:
         self._callbacks: dict[int, Callable[[int], object]] = {}
         self._soon: deque[Call] = deque()
         self._timers = TimerHeap()
+        self.lags: deque[float] = deque(maxlen=LAG_SAMPLES)
+        self._step_began = self.now
         self._running = False
         self._signals: dict[int, Any] = {}
         self._posted: deque[Call] = deque()
@@ -82,7 +89,8 @@ class Loop:
     def unwatch(self, fd: int) -> None:
         """Forget the descriptor; call it before closing it."""
         del self._callbacks[fd]
-        self._epoll.unregister(fd)
+        with suppress(OSError):  # closed already, and so out of the set
+            self._epoll.unregister(fd)
 
     # -- calls and timers
 
@@ -177,21 +185,39 @@ class Loop:
         except ValueError:  # not the main thread: signals come to another one
             return None
 
+    def measure_lag(self) -> None:
+        """From now on, sample into `lags` how many seconds late a timer fires."""
+        self.call_later(LAG_SAMPLE, self._sample_lag, self._clock() + LAG_SAMPLE)
+
+    def _sample_lag(self, due: float) -> None:
+        self.lags.append(max(0.0, self._clock() - due))
+        self.measure_lag()
+
     def _turn(self) -> None:
         events = self._epoll.poll(self._patience(), EVENTS_A_TURN)
-        self.now = self._clock()
+        self.now = self._step_began = self._clock()
         callbacks = self._callbacks
         for fd, mask in events:
             callback = callbacks.get(fd)
             if callback is not None:
-                try:
-                    callback(mask)
-                except Exception:
-                    log.exception("a callback of descriptor %d failed", fd)
+                self._step(callback, (mask,))
         for _ in range(len(self._soon)):
-            self._call(*self._soon.popleft())
+            self._step(*self._soon.popleft())
         for call in self._timers.due(self.now):
-            self._call(*call)
+            self._step(*call)
+
+    def _step(self, fn: Callable[..., object], args: tuple[Any, ...]) -> None:
+        """One callback: what it raises is logged, and so is that it took too long."""
+        self.tasks.label = ""
+        try:
+            fn(*args)
+        except Exception:
+            log.exception("a callback failed: %s", _name(fn))
+        ended = self._clock()
+        if ended - self._step_began > SLOW_STEP:
+            culprit = self.tasks.label or _name(fn)
+            log.warning("the loop stood still for %.0f ms in %s", (ended - self._step_began) * 1000, culprit)
+        self._step_began = ended
 
     def _patience(self) -> float | None:
         if self._soon or not self._running:
@@ -199,15 +225,13 @@ class Loop:
         when = self._timers.next_time()
         return None if when is None else max(0.0, when - self._clock())
 
-    def _call(self, fn: Callable[..., object], args: tuple[Any, ...]) -> None:
-        try:
-            fn(*args)
-        except Exception:
-            log.exception("a call failed: %s", getattr(fn, "__qualname__", fn))
-
     def _on_wake(self, _events: int) -> None:
         with suppress(BlockingIOError):
             while len(self._wake_receiver.recv(4096)) == 4096:
                 pass
         while self._posted:
             self._soon.append(self._posted.popleft())
+
+
+def _name(fn: Callable[..., object]) -> str:
+    return str(getattr(fn, "__qualname__", fn))

@@ -46,6 +46,8 @@ class Tasks:
     def __init__(self) -> None:
         self.hub: greenlet | None = None
         self.active = 0
+        self.label = ""
+        """What the running task is doing, for whoever has to say who kept the loop; tasks may set it."""
         self._parked: list[greenlet] = []
         self._context = contextvars.copy_context()
 
@@ -70,7 +72,10 @@ class Tasks:
         hub = self.hub
         if hub is None or getcurrent() is hub:
             raise WaitingOnTheHub
-        return hub.switch()
+        label = self.label
+        brought = hub.switch()
+        self.label = label
+        return brought
 
     def close(self) -> None:
         """End the parked workers, so that nothing of them stays behind."""
@@ -94,6 +99,7 @@ class Tasks:
                 return
             self._parked.append(getcurrent())
             fn, args = self.wait()
+            self.label = ""
 
 
 class WaiterState(Enum):

@@ -15,7 +15,6 @@ loop's wheel (`on_deadline`), which asks what the connection is waiting for inst
 from __future__ import annotations
 
 import select
-import socket
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Final, Protocol
 
@@ -23,6 +22,7 @@ from youku_evloop.errors import BrokenFrame, TimedOut, YoukuError
 from youku_evloop.kernel.loop import READ, WRITE
 from youku_evloop.kernel.tasks import Waiter
 from youku_evloop.machine import step
+from youku_evloop.transport.channels import Channel
 from youku_evloop.transport.states import (
     CONNECTION_TRANSITIONS,
     GOING,
@@ -74,15 +74,15 @@ class Owner(Protocol):
 
 
 class Connection:
-    """One accepted socket. `owner` is set by whoever makes it."""
+    """One admitted peer. `owner` is set by whoever makes it."""
 
     __slots__ = (
+        "_channel",
         "_decoder",
         "_gathering",
         "_interest",
         "_sink",
         "_sink_error",
-        "_sock",
         "_transport",
         "_waiter",
         "_waiting_for",
@@ -100,7 +100,7 @@ class Connection:
 
     owner: Owner
 
-    def __init__(self, transport: Transport, sock: socket.socket, peer: str) -> None:
+    def __init__(self, transport: Transport, channel: Channel, peer: str) -> None:
         self.state = S.READING
         self.peer = peer
         self.bytes_in = 0
@@ -108,7 +108,7 @@ class Connection:
         self.active_at = transport.loop.now
         self.wheel_slot = -1
         self._transport = transport
-        self._sock = sock
+        self._channel = channel
         self._decoder: FrameDecoder[Request | Rejected] = FrameDecoder(transport.parse)
         self._writes = WriteQueue()
         self._gathering = False
@@ -116,7 +116,7 @@ class Connection:
         self._sink: Sink | None = None
         self._sink_error: Exception | None = None
         self._waiter: Waiter | None = None
-        transport.loop.watch(sock.fileno(), READ, self._on_ready)
+        transport.loop.watch(channel.fileno(), READ, self._on_ready)
         self._wait_for(Patience.GREETING)
 
     # -- what the owner does
@@ -181,6 +181,13 @@ class Connection:
             self._advance(E.RELEASE)
         self._deliver()
         self._update_interest()
+        if self.state is S.READING and self._channel.pending():
+            self._transport.loop.call_soon(self._on_ready, READ)
+
+    def refuse(self, problem: YoukuError) -> None:
+        """Say why, and end the connection."""
+        self.write(encode_frame({"id": None, **problem.as_reply()}))
+        self.finish()
 
     def finish(self) -> None:
         """Send what is queued, let it arrive, then close."""
@@ -195,8 +202,8 @@ class Connection:
         self._advance(E.CLOSE)
         loop = self._transport.loop
         loop.deadlines.forget(self)
-        loop.unwatch(self._sock.fileno())
-        self._sock.close()
+        loop.unwatch(self._channel.fileno())
+        self._channel.close()
         self._transport.connections.discard(self)
         if self._waiter is not None:
             self._waiter.wake()
@@ -227,7 +234,7 @@ class Connection:
     def _read_frames(self) -> None:
         buffer = self._transport.buffer
         try:
-            count = self._sock.recv_into(buffer, FRAME_READ)
+            count = self._channel.recv_into(buffer, FRAME_READ)
         except BlockingIOError:
             return
         if not count:
@@ -244,7 +251,7 @@ class Connection:
         while budget > 0 and decoder.body_left:
             wanted = min(len(buffer), decoder.body_left)
             try:
-                count = self._sock.recv_into(buffer, wanted)
+                count = self._channel.recv_into(buffer, wanted)
             except BlockingIOError:
                 break
             if not count:
@@ -254,14 +261,14 @@ class Connection:
             budget -= count
             self._feed_sink(buffer[:count])
             decoder.body_received(count)
-            if count < wanted:
+            if count < wanted and self._channel.empties:
                 break
         if not decoder.body_left:
             self._wake()
 
     def _read_and_drop(self) -> None:
         try:
-            if not self._sock.recv_into(self._transport.buffer):
+            if not self._channel.recv_into(self._transport.buffer, FRAME_READ):
                 self.close()
         except BlockingIOError:
             pass
@@ -286,7 +293,7 @@ class Connection:
                     self._advance(E.HOLD)
                 self.owner.message_received(message)
         except BrokenFrame as problem:
-            self._refuse(problem)
+            self.refuse(problem)
         finally:
             self._gathering = False
         if (
@@ -297,10 +304,6 @@ class Connection:
             self._wait_for(Patience.FRAME)
         if self._writes:
             self._flush()
-
-    def _refuse(self, problem: YoukuError) -> None:
-        self.write(encode_frame({"id": None, **problem.as_reply()}))
-        self.finish()
 
     def _feed_sink(self, data: memoryview) -> None:
         if self._sink is None or not data:
@@ -314,7 +317,7 @@ class Connection:
         budget = self._transport.limits.turn
         try:
             while self._writes and budget > 0:
-                sent = self._writes.send_some(self._sock, budget)
+                sent = self._writes.send_some(self._channel, budget)
                 if not sent:
                     break
                 self.bytes_out += sent
@@ -335,7 +338,7 @@ class Connection:
         self._advance(E.FLUSHED)
         self._wait_for(Patience.LINGER)
         try:
-            self._sock.shutdown(socket.SHUT_WR)
+            self._channel.shutdown()
         except OSError:
             self.close()
 
@@ -345,7 +348,7 @@ class Connection:
         interest = (READ if self.state in INTERESTED else 0) | (WRITE if self._writes else 0)
         if interest != self._interest:
             self._interest = interest
-            self._transport.loop.change(self._sock.fileno(), interest)
+            self._transport.loop.change(self._channel.fileno(), interest)
 
     def _advance(self, event: ConnectionEvent) -> None:
         self.state = step(CONNECTION_TRANSITIONS, self.state, event)
@@ -429,5 +432,5 @@ class Connection:
         if kind in (Patience.LINGER, Patience.REPLY):
             self.close()
         else:
-            self._refuse(TimedOut(f"The server waited too long for {kind.value}. Connect again."))
+            self.refuse(TimedOut(f"The server waited too long for {kind.value}. Connect again."))
             self._wake()

@@ -7,12 +7,18 @@ import logging
 import os
 import resource
 import socket
+import ssl
 from collections.abc import Callable
+from dataclasses import dataclass
+from functools import partial
 from typing import Final
 
 from youku_evloop.config import Limits
+from youku_evloop.errors import Forbidden
 from youku_evloop.kernel.loop import READ, Loop
+from youku_evloop.transport.channels import Channel, PlainChannel
 from youku_evloop.transport.connection import Connection, Owner
+from youku_evloop.transport.doorkeeper import Newcomer
 from youku_evloop.wire.messages import Rejected, Request
 
 log = logging.getLogger(__name__)
@@ -32,18 +38,35 @@ class Transport:
         self.parse = parse
         self.buffer = memoryview(bytearray(RECEIVE_BUFFER))
         self.connections: set[Connection] = set()
+        self.newcomers: set[Newcomer] = set()
+
+    @property
+    def open_sockets(self) -> int:
+        """Peers that take a descriptor."""
+        return len(self.connections) + len(self.newcomers)
+
+
+@dataclass(frozen=True, slots=True)
+class Tls:
+    """TLS for those who ask for it, and who may do without."""
+
+    context: ssl.SSLContext
+    may_be_plain: Callable[[str], bool]
 
 
 class Listener:
     """Accepts for a transport; `converse` makes the owner of each new connection."""
 
-    def __init__(self, transport: Transport, sock: socket.socket, converse: Callable[[Connection], Owner]) -> None:
+    def __init__(
+        self, transport: Transport, sock: socket.socket, converse: Callable[[Connection], Owner], tls: Tls | None = None
+    ) -> None:
         sock.setblocking(False)
         self._transport = transport
         self._sock = sock
         self._converse = converse
+        self._tls = tls
         self._most = max(1, resource.getrlimit(resource.RLIMIT_NOFILE)[0] - transport.limits.reserve)
-        self._resume()
+        transport.loop.watch(sock.fileno(), READ, self._on_ready)
 
     @property
     def address(self) -> tuple[str, int]:
@@ -57,10 +80,6 @@ class Listener:
             self._transport.loop.unwatch(self._sock.fileno())
             self._sock.close()
 
-    def _resume(self) -> None:
-        if self._sock.fileno() >= 0:
-            self._transport.loop.watch(self._sock.fileno(), READ, self._on_ready)
-
     def _pause(self, reason: str) -> None:
         pause = self._transport.limits.accept_pause
         log.warning("accepting nobody for %.1f s: %s", pause, reason)
@@ -73,7 +92,7 @@ class Listener:
 
     def _on_ready(self, _events: int) -> None:
         for _ in range(self._transport.limits.accepts):
-            if len(self._transport.connections) >= self._most:
+            if self._transport.open_sockets >= self._most:
                 self._pause(f"{self._most} connections are open")
                 return
             try:
@@ -90,9 +109,18 @@ class Listener:
     def _welcome(self, sock: socket.socket, address: tuple[str, int]) -> None:
         sock.setblocking(False)
         sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-        connection = Connection(self._transport, sock, f"{address[0]}:{address[1]}")
+        peer = f"{address[0]}:{address[1]}"
+        if self._tls is None:
+            self._admit(peer, PlainChannel(sock))
+        else:
+            Newcomer(self._transport, sock, self._tls.context, partial(self._admit, peer))
+
+    def _admit(self, peer: str, channel: Channel) -> None:
+        connection = Connection(self._transport, channel, peer)
         connection.owner = self._converse(connection)
         self._transport.connections.add(connection)
+        if self._tls is not None and isinstance(channel, PlainChannel) and not self._tls.may_be_plain(peer):
+            connection.refuse(Forbidden("This server talks to other machines through TLS only: connect with it."))
 
 
 def listen(host: str, port: int) -> socket.socket:

@@ -7,10 +7,10 @@ this process (`sendfile`).
 
 from __future__ import annotations
 
-import os
-import socket
 from collections import deque
 from typing import Final
+
+from youku_evloop.transport.channels import Channel
 
 GATHER: Final = 64 * 1024
 """Bytes of queued replies that are joined for one `send`: about what a socket buffer takes at once."""
@@ -53,7 +53,7 @@ class WriteQueue:
         """Whether a piece of a file is among what is queued."""
         return self._segments is not None and isinstance(self._segments[-1], FileSegment)
 
-    def send_some(self, sock: socket.socket, limit: int) -> int:
+    def send_some(self, channel: Channel, limit: int) -> int:
         """Send at most about `limit` bytes; answer how many the socket took, 0 when it takes none now.
 
         Raises `OSError` when the connection is gone, `EOFError` when a file is shorter than its segment.
@@ -61,7 +61,7 @@ class WriteQueue:
         assert self._segments is not None
         head = self._segments[0]
         try:
-            return self._send_file(sock, head, limit) if isinstance(head, FileSegment) else self._send_bytes(sock)
+            return self._send_file(channel, head, limit) if isinstance(head, FileSegment) else self._send_bytes(channel)
         except BlockingIOError:
             return 0
 
@@ -77,8 +77,8 @@ class WriteQueue:
         if not self._segments:
             self._segments = None
 
-    def _send_file(self, sock: socket.socket, head: FileSegment, limit: int) -> int:
-        sent = os.sendfile(sock.fileno(), head.fd, head.offset, min(head.count, limit))
+    def _send_file(self, channel: Channel, head: FileSegment, limit: int) -> int:
+        sent = channel.send_file(head.fd, head.offset, min(head.count, limit))
         if not sent:
             raise EOFError(f"the file ends {head.count} bytes early")
         head.offset += sent
@@ -87,12 +87,12 @@ class WriteQueue:
             self._pop()
         return sent
 
-    def _send_bytes(self, sock: socket.socket) -> int:
+    def _send_bytes(self, channel: Channel) -> int:
         self._join_head()
         assert self._segments is not None
         head = self._segments[0]
         assert isinstance(head, bytes)
-        sent = sock.send(head)
+        sent = channel.send(head)
         self.size -= sent
         if sent == len(head):
             self._pop()

@@ -1,0 +1,128 @@
+"""Channels: the bytes of a connection, in the clear or through TLS, behind the same few non-blocking operations.
+
+Each raises `BlockingIOError` when the socket is not ready, and `OSError` when the peer is gone; reading answers 0 at
+the end of the stream.
+"""
+
+from __future__ import annotations
+
+import os
+import socket
+import ssl
+from contextlib import suppress
+from typing import ClassVar, Final, Protocol
+
+FILE_CHUNK: Final = 64 * 1024
+"""Bytes of a file that are encrypted at once: four TLS records, about what a socket buffer takes."""
+
+
+class Channel(Protocol):
+    """What a connection asks of the way to its peer."""
+
+    empties: ClassVar[bool]
+    """Whether a read that brings less than was asked for has emptied the socket."""
+
+    def fileno(self) -> int:
+        """The descriptor."""
+
+    def recv_into(self, buffer: memoryview, count: int) -> int:
+        """Read at most `count` bytes."""
+
+    def send(self, data: bytes) -> int:
+        """Write; answers how many bytes were taken."""
+
+    def send_file(self, fd: int, offset: int, count: int) -> int:
+        """Write from a file; answers how many bytes were taken, 0 when the file is at its end."""
+
+    def pending(self) -> bool:
+        """Whether bytes wait here of which the descriptor's readiness says nothing."""
+
+    def shutdown(self) -> None:
+        """Say that nothing more will be written."""
+
+    def close(self) -> None:
+        """Give the descriptor back."""
+
+
+class PlainChannel:
+    """Bytes in the clear; a file goes from the page cache to the socket without passing through this process."""
+
+    __slots__ = ("_sock",)
+    empties: ClassVar[bool] = True
+
+    def __init__(self, sock: socket.socket) -> None:
+        self._sock = sock
+
+    def fileno(self) -> int:
+        """The descriptor."""
+        return self._sock.fileno()
+
+    def recv_into(self, buffer: memoryview, count: int) -> int:
+        """Read at most `count` bytes."""
+        return self._sock.recv_into(buffer, count)
+
+    def send(self, data: bytes) -> int:
+        """Write; answers how many bytes were taken."""
+        return self._sock.send(data)
+
+    def send_file(self, fd: int, offset: int, count: int) -> int:
+        """Write from a file, by sendfile(2)."""
+        return os.sendfile(self._sock.fileno(), fd, offset, count)
+
+    def pending(self) -> bool:
+        """Never: what is here is in the socket."""
+        return False
+
+    def shutdown(self) -> None:
+        """Say that nothing more will be written."""
+        self._sock.shutdown(socket.SHUT_WR)
+
+    def close(self) -> None:
+        """Give the descriptor back."""
+        self._sock.close()
+
+
+class TlsChannel:
+    """Bytes through TLS, after its handshake. OpenSSL reads and writes whole records, so some wait inside it."""
+
+    __slots__ = ("_sock",)
+    empties: ClassVar[bool] = False
+
+    def __init__(self, sock: ssl.SSLSocket) -> None:
+        self._sock = sock
+
+    def fileno(self) -> int:
+        """The descriptor."""
+        return self._sock.fileno()
+
+    def recv_into(self, buffer: memoryview, count: int) -> int:
+        """Read at most `count` bytes, of one record."""
+        try:
+            return self._sock.recv_into(buffer, count)
+        except (ssl.SSLWantReadError, ssl.SSLWantWriteError):
+            raise BlockingIOError from None
+
+    def send(self, data: bytes) -> int:
+        """Write; what was refused has to be offered again unchanged, which a write queue does anyway."""
+        try:
+            return self._sock.send(data)
+        except (ssl.SSLWantReadError, ssl.SSLWantWriteError):
+            raise BlockingIOError from None
+
+    def send_file(self, fd: int, offset: int, count: int) -> int:
+        """Read from the file and encrypt."""
+        data = os.pread(fd, min(count, FILE_CHUNK), offset)
+        return self.send(data) if data else 0
+
+    def pending(self) -> bool:
+        """Whether a part of a record has been decrypted and not been read."""
+        return self._sock.pending() > 0
+
+    def shutdown(self) -> None:
+        """Say that nothing more will be written; what still comes is only dropped, so it need not be decrypted."""
+        with suppress(ValueError):
+            self._sock.shutdown(socket.SHUT_WR)
+
+    def close(self) -> None:
+        """Give the descriptor back."""
+        self._sock.close()
