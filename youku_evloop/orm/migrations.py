@@ -19,7 +19,7 @@ from .models import Model
 from .schema import create_all
 
 Step = Callable[[Database], Any]
-LOCK_WAIT = 60  # seconds for another process to finish its migration
+LOCK_WAIT = 20  # seconds for another process to finish its step
 
 
 class SchemaVersion(Model, table="schema_version"):
@@ -40,17 +40,20 @@ class Migrations:
 
     def version(self, database: Database) -> int:
         """The database's version; 0 where none was recorded. `DatabaseTooNew` if this program does not know it."""
-        create_all(database, [SchemaVersion])
+        create_all(database, [SchemaVersion])  # which, on MySQL, would end a transaction
         with database.use():
-            found = SchemaVersion.select().columns(greatest(SchemaVersion.version)).rows()[0][0] or 0
+            return self._read()
+
+    def _read(self) -> int:
+        found: int = SchemaVersion.select().columns(greatest(SchemaVersion.version)).rows()[0][0] or 0
         if found > self.latest:
             raise DatabaseTooNew(found, self.latest)
-        return int(found)
+        return found
 
     def stamp(self, database: Database) -> None:
         """Record that a database just made from the models is at the latest version."""
-        with database.transaction(), database.use():
-            if self.version(database) < self.latest:
+        if self.version(database) < self.latest:
+            with database.use():
                 self._record(self.latest, "created")
 
     def apply(self, database: Database) -> list[int]:
@@ -61,10 +64,10 @@ class Migrations:
         return reached
 
     def _next(self, database: Database) -> int | None:
-        self.version(database)  # which makes the table, before a transaction begins
+        self.version(database)
         with database.transaction(), database.use():
             self._lock(database)
-            version = self.version(database) + 1
+            version = self._read() + 1
             if version > self.latest:
                 return None
             step = self.steps[version - 1]

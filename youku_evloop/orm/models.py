@@ -85,12 +85,12 @@ class Model(metaclass=ModelMeta):
     """A row. `class Movie(orm.Model, table="movie", indexes=[...])` declares a table, its fields in the body."""
 
     __table__: ClassVar[Table]
-    _stored: tuple[Raw, ...] | None  # the row as the database has it, in the order of the columns; None: not there
+    _stored: tuple[Raw, ...] | None = None  # the row as the database has it, by columns; None: not there
 
     def __init__(self, **values: Any) -> None:
         """An object that the database does not have yet: `save()` inserts it."""
         table = self.__table__
-        self.__dict__.update(table.complete(values), _stored=None)
+        self.__dict__.update(table.complete(values))
         for name in values.keys() & table.relations.keys():
             self.__dict__[name] = values[name]
 
