@@ -4,22 +4,32 @@ from __future__ import annotations
 
 import logging
 import os
+import signal
+import ssl
 import sys
+import time
 from collections.abc import Callable
+from contextlib import closing
 from functools import wraps
 from pathlib import Path
-from typing import Any, NoReturn
+from typing import Any, Final, Literal, NoReturn
 
 import click
 
-from youku_evloop import __version__, orm
+from youku_evloop import __version__, logs, orm
+from youku_evloop.certificates import Identity
 from youku_evloop.config import DEFAULT_HOST, DEFAULT_PORT, Config, default_data_directory
 from youku_evloop.errors import BadRequest, Unavailable, YoukuError
+from youku_evloop.logs import LogFormat
 from youku_evloop.models import MODELS, UserType
-from youku_evloop.server import Server, lock_data_directory, raise_descriptor_limit
+from youku_evloop.process import Inheritance, find_server, raise_descriptor_limit
+from youku_evloop.server import Server, is_loopback
 from youku_evloop.services import accounts
 
 log = logging.getLogger(__name__)
+
+RESTART_PATIENCE: Final = 30.0
+"""Seconds for a new process to serve; a large database may have to be brought forward first."""
 
 data_option = click.option(
     "--data",
@@ -80,39 +90,116 @@ def main() -> None:
     help="Address to serve on; port 0 takes a free one.",
 )
 @click.option(
-    "--insecure", is_flag=True, help="Allow an address that others can reach although the connection is not encrypted."
+    "--tls",
+    type=click.Choice(["off", "auto"]),
+    default="off",
+    envvar="YOUKU_TLS",
+    show_default=True,
+    help="auto: encrypt with a certificate of our own, made at the first start, which clients pin.",
+)
+@click.option("--tls-cert", type=click.Path(path_type=Path, dir_okay=False, exists=True), help="Certificate (PEM).")
+@click.option("--tls-key", type=click.Path(path_type=Path, dir_okay=False, exists=True), help="Its key (PEM).")
+@click.option("--insecure", is_flag=True, help="Serve other machines in the clear.")
+@click.option(
+    "--log-format",
+    type=click.Choice(list(LogFormat)),
+    default=LogFormat.TEXT,
+    envvar="YOUKU_LOG_FORMAT",
+    show_default=True,
+    help="A line for people, or a JSON object for programs.",
+)
+@click.option(
+    "--log-file",
+    type=click.Path(path_type=Path, dir_okay=False),
+    envvar="YOUKU_LOG_FILE",
+    show_default="standard error",
+    help="SIGHUP opens it anew.",
+)
+@click.option(
+    "--log-level",
+    type=click.Choice(["debug", "info", "warning", "error"]),
+    default="info",
+    envvar="YOUKU_LOG_LEVEL",
+    show_default=True,
+    help="The least that is written.",
 )
 @ends_with_exit_code
-def run(data: Path, database: str, listen: str, insecure: bool) -> None:
-    """Serve until SIGTERM or Ctrl-C.
+def run(
+    data: Path,
+    database: str,
+    listen: str,
+    tls: Literal["off", "auto"],
+    tls_cert: Path | None,
+    tls_key: Path | None,
+    insecure: bool,
+    log_format: LogFormat,
+    log_file: Path | None,
+    log_level: str,
+) -> None:
+    """Serve until SIGTERM or Ctrl-C. SIGHUP reopens the log and the certificate, SIGUSR2 restarts without a gap.
 
     \b
     Examples:
       youku-server run
-      youku-server run --data /srv/youku --listen 127.0.0.1:7000
+      youku-server run --data /srv/youku --listen 0.0.0.0:9685 --tls auto
     """
     host, port = parse_address(listen)
-    if not insecure and not is_loopback(host):
+    if (tls_cert is None) != (tls_key is None):
+        raise BadRequest("--tls-cert and --tls-key go together.")
+    config = Config(
+        data=data,
+        host=host,
+        port=port,
+        database=database,
+        tls=tls,
+        tls_cert=tls_cert,
+        tls_key=tls_key,
+        insecure=insecure,
+    )
+    if not (insecure or is_loopback(host) or config.encrypts):
         raise BadRequest(
             f"Without encryption the server only listens on this machine, and {host} is not it. "
-            "Use 127.0.0.1, or --insecure if the network is trusted."
+            "Add --tls auto, or --insecure if the network is trusted."
         )
-    logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(name)s: %(message)s")
-    raise_descriptor_limit()
-    lock = lock_data_directory(data)
-    try:
-        Server(Config(data=data, host=host, port=port, database=database)).run(announce)
-    except OSError as error:
-        raise Unavailable(
-            f"Cannot listen on {listen}: {error.strerror}. Is another server running there? Try another --listen."
-        ) from None
-    finally:
-        os.close(lock)
+    logs.set_up(log_format, log_file, log_level)
+    log.info("%d descriptors are allowed, so about as many clients", raise_descriptor_limit())
+    inheritance = Inheritance()
+    with closing(inheritance.take_lock(data)) as lock:
+        try:
+            server = Server(config, inheritance, lock)
+        except ssl.SSLError as error:
+            raise BadRequest(f"The certificate or its key cannot be used: {error}.") from None
+        try:
+            server.run(announce)
+        except OSError as error:
+            raise Unavailable(
+                f"Cannot listen on {listen}: {error.strerror}. Is another server running there? Try another --listen."
+            ) from None
 
 
-def announce(host: str, port: int) -> None:
+def announce(host: str, port: int, identity: Identity | None) -> None:
     """Tell whoever started the server that clients can connect."""
+    if identity is not None:
+        click.echo(f"youku-server: TLS certificate {identity.fingerprint()}", err=True)
     click.echo(f"youku-server: listening on {host}:{port}", err=True)
+
+
+@main.command()
+@data_option
+@ends_with_exit_code
+def restart(data: Path) -> None:
+    """Let a new process take over from the running one, without refusing anybody.
+
+    \b
+    Examples:
+      youku-server restart
+      pip install --upgrade youku && youku-server restart --data /srv/youku
+    """
+    address = find_server(data)
+    os.kill(address.pid, signal.SIGUSR2)
+    if not wait_for_successor(data, address.pid):
+        raise Unavailable("No new process has taken over; the old one goes on. Its log says why.")
+    click.echo(f"Process {find_server(data).pid} has taken over from {address.pid}.")
 
 
 @main.command("init-db")
@@ -186,6 +273,15 @@ def parse_address(text: str) -> tuple[str, int]:
     return host.strip("[]"), int(port)
 
 
-def is_loopback(host: str) -> bool:
-    """Whether only this machine can reach the address."""
-    return host in ("localhost", "::1") or host.startswith("127.")
+def wait_for_successor(data: Path, pid: int) -> bool:
+    """Whether another process than `pid` announces itself in time."""
+    until = time.monotonic() + RESTART_PATIENCE
+    while time.monotonic() < until:
+        if find_server(data).pid != pid:
+            return True
+        time.sleep(0.05)
+    return False
+
+
+if __name__ == "__main__":
+    main()

@@ -7,7 +7,7 @@ is left here is to translate between the wire and the services.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from enum import Enum
 from typing import Any, Final, Literal, Protocol
 
@@ -35,8 +35,13 @@ class Access(Enum):
 class Call(Protocol):
     """What a command may ask of the conversation that brought it."""
 
-    library: Library
-    max_pipeline: int
+    @property
+    def library(self) -> Library:
+        """What the services work with."""
+
+    @property
+    def max_pipeline(self) -> int:
+        """Requests that are read ahead."""
 
     @property
     def claims(self) -> dict[str, Claim]:
@@ -45,6 +50,9 @@ class Call(Protocol):
     @property
     def who(self) -> Caller:
         """The user who asks; the permission check has seen to it that there is one."""
+
+    def inspect(self) -> Results:
+        """What the server counts about itself."""
 
     def begin_login(self, login: accounts.Login) -> None:
         """Remember an exchange that has begun."""
@@ -74,10 +82,11 @@ class Command:
     run: Callable[[Call, Any], Results | None]
     takes_body: bool = False
 
-    @property
-    def name(self) -> str:
-        """As requests name it."""
-        return str(self.arguments.__struct_config__.tag)
+    name: str = field(init=False)
+    """As requests name it."""
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "name", str(self.arguments.__struct_config__.tag))
 
 
 # -- conversation
@@ -90,6 +99,10 @@ class Hello(Request, tag="hello"):
 
 
 class Ping(Request, tag="ping"):
+    pass
+
+
+class ServerStats(Request, tag="server.stats"):
     pass
 
 
@@ -310,6 +323,7 @@ def _require_hash(field: str, text: str) -> None:
 _ALL: Final = (
     Command(Hello, Access.ANYONE, hello),
     Command(Ping, Access.ANYONE, lambda call, arguments: {}),
+    Command(ServerStats, Access.ADMIN, lambda call, arguments: call.inspect()),
     Command(Register, Access.ANYONE, register),
     Command(Login, Access.ANYONE, login),
     Command(Proof, Access.ANYONE, proof),

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Final
+from typing import Final, Literal
 
 DEFAULT_HOST: Final = "127.0.0.1"
 """Nobody outside the machine reaches a server that was started without a thought."""
@@ -56,7 +56,17 @@ class Config:
     pool_size: int = 16
     """Database connections: on two cores more of them only queue up inside the database."""
     threads: int = 4
+    tls: Literal["off", "auto"] = "off"
+    tls_cert: Path | None = None
+    tls_key: Path | None = None
+    insecure: bool = False
+    """Serve other machines in the clear."""
     limits: Limits = field(default_factory=Limits)
+
+    @property
+    def encrypts(self) -> bool:
+        """Whether clients can speak TLS with it."""
+        return self.tls == "auto" or self.tls_cert is not None
 
     @property
     def database_url(self) -> str:

@@ -9,7 +9,9 @@ from __future__ import annotations
 import logging
 from collections import deque
 from collections.abc import Callable, Mapping
+from dataclasses import dataclass
 from enum import Enum
+from time import perf_counter
 from typing import TYPE_CHECKING, Any, Final
 
 from youku_evloop import orm
@@ -20,6 +22,7 @@ from youku_evloop.services import uploads
 from youku_evloop.services.accounts import Login
 from youku_evloop.services.downloads import Range
 from youku_evloop.services.library import Caller, Library
+from youku_evloop.statistics import Statistics
 from youku_evloop.transport.connection import Connection, ConnectionLost
 from youku_evloop.transport.states import ConnectionState
 from youku_evloop.transport.writes import FileSegment
@@ -30,6 +33,13 @@ if TYPE_CHECKING:
     from youku_evloop.services.uploads import Claim
 
 log = logging.getLogger(__name__)
+access_log = logging.getLogger("youku_evloop.access")
+
+FREQUENT: Final = frozenset({"ping", "upload.write"})
+"""Commands that come by the thousand and tell nothing alone: logged only for those who look for faults."""
+REJECTED: Final = "(rejected)"
+LOST: Final = "lost"
+OK: Final = "ok"
 
 
 class SessionState(Enum):
@@ -72,6 +82,19 @@ SESSION_TRANSITIONS: Final[Mapping[tuple[SessionState, SessionEvent], SessionSta
 }
 
 
+@dataclass(frozen=True, slots=True)
+class Desk:
+    """What all conversations of a server share."""
+
+    library: Library
+    statistics: Statistics
+    set_label: Callable[[str], None]
+    """Tell the loop which command is running."""
+    inspect: Callable[[], dict[str, Any]]
+    """What `server.stats` answers."""
+    max_pipeline: int
+
+
 class Session:
     """The owner of one connection."""
 
@@ -80,17 +103,15 @@ class Session:
         "_claims",
         "_connection",
         "_current",
+        "_desk",
         "_login",
         "_queue",
         "_who",
-        "library",
-        "max_pipeline",
         "state",
     )
 
-    def __init__(self, library: Library, connection: Connection, max_pipeline: int) -> None:
-        self.library = library
-        self.max_pipeline = max_pipeline
+    def __init__(self, desk: Desk, connection: Connection) -> None:
+        self._desk = desk
         self.state = S.GREETING
         self._connection = connection
         self._who: Caller | None = None
@@ -123,7 +144,7 @@ class Session:
         if self._queue is None:
             self._queue = deque()
         self._queue.append(message)
-        if len(self._queue) >= self.max_pipeline:
+        if len(self._queue) >= self._desk.max_pipeline:
             self._connection.hold()
 
     def input_ended(self) -> None:
@@ -134,6 +155,17 @@ class Session:
 
     def connection_closed(self) -> None:
         """Give back what the conversation held, as soon as its request is over."""
+        connection = self._connection
+        self._desk.statistics.connection_finished(connection.bytes_in, connection.bytes_out)
+        if access_log.isEnabledFor(logging.INFO):
+            facts = {
+                "peer": connection.peer,
+                "user": self._who.name if self._who else None,
+                "seconds": round(connection.age, 3),
+                "bytes_in": connection.bytes_in,
+                "bytes_out": connection.bytes_out,
+            }
+            access_log.info("connection", extra={"facts": facts})
         self._advance_to_leaving()
         if self._current is None and self._claims:
             self.library.spawn(self._release_claims)
@@ -145,6 +177,20 @@ class Session:
         self.input_ended()
 
     # -- what commands may ask (`commands.Call`)
+
+    @property
+    def library(self) -> Library:
+        """What the services work with."""
+        return self._desk.library
+
+    @property
+    def max_pipeline(self) -> int:
+        """Requests that are read ahead."""
+        return self._desk.max_pipeline
+
+    def inspect(self) -> dict[str, Any]:
+        """What the server counts about itself."""
+        return self._desk.inspect()
 
     @property
     def who(self) -> Caller:
@@ -223,22 +269,50 @@ class Session:
         return self._queue.popleft() if self._queue else None
 
     def _answer(self, request: Request | Rejected) -> None:
+        name = REJECTED if isinstance(request, Rejected) else COMMANDS[type(request)].name
+        connection = self._connection
+        began, moved = perf_counter(), connection.bytes_in + connection.bytes_out
+        self._desk.set_label(name)
         self._body = request.body
+        outcome = LOST
         try:
-            reply = self._carry_out(request)
+            reply = self._outcome(request)
+            if self._body:
+                connection.receive(None)
+            if reply is not None:
+                connection.write(self._reply(reply))
+            outcome = OK if reply is None else reply.get("error", OK)
+        finally:
+            seconds = perf_counter() - began
+            self._desk.statistics.command_finished(name, seconds, outcome is not OK)
+            level = logging.DEBUG if name in FREQUENT else logging.INFO
+            if access_log.isEnabledFor(level):
+                self._log(level, name, seconds, connection.bytes_in + connection.bytes_out - moved, outcome)
+
+    def _log(self, level: int, name: str, seconds: float, moved: int, outcome: str) -> None:
+        facts = {
+            "op": name,
+            "peer": self._connection.peer,
+            "user": self._who.name if self._who else None,
+            "seconds": round(seconds, 6),
+            "bytes": moved,
+            "outcome": outcome,
+        }
+        access_log.log(level, "command", extra={"facts": facts})
+
+    def _outcome(self, request: Request | Rejected) -> Results | None:
+        """The results, or the error as results; None when the command has replied itself."""
+        try:
+            return self._carry_out(request)
         except YoukuError as error:
-            reply = error.as_reply()
+            return error.as_reply()
         except orm.OrmError as error:
-            reply = self._database_failure(error)
+            return self._database_failure(error)
         except ConnectionLost:
             raise
         except Exception:
             log.exception("%s: %s failed", self._connection.peer, type(request).__name__)
-            reply = YoukuError("The server made a mistake; its log says more.").as_reply()
-        if self._body:
-            self._connection.receive(None)
-        if reply is not None:
-            self._connection.write(self._reply(reply))
+            return YoukuError("The server made a mistake; its log says more.").as_reply()
 
     def _carry_out(self, request: Request | Rejected) -> Results | None:
         if isinstance(request, Rejected):

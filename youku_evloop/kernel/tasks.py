@@ -47,7 +47,7 @@ class Tasks:
         self.hub: greenlet | None = None
         self.active = 0
         self.label = ""
-        """What the running task is doing, for whoever has to say who kept the loop; tasks may set it."""
+        """What the running task is doing, for whoever has to say who kept the loop."""
         self._parked: list[greenlet] = []
         self._context = contextvars.copy_context()
 
@@ -60,6 +60,10 @@ class Tasks:
     def on_hub(self) -> bool:
         """Whether the code that asks runs in the loop itself and not in a task."""
         return getcurrent() is self.hub
+
+    def set_label(self, label: str) -> None:
+        """Say what the running task is doing."""
+        self.label = label
 
     def start(self, fn: Callable[..., object], args: tuple[Any, ...]) -> None:
         """Run `fn(*args)` as a task, at once, until it waits or ends. Only for the hub."""

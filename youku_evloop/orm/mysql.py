@@ -18,7 +18,7 @@ from . import errors
 from .expressions import Raw
 from .pool import Link, Result
 from .runtime import Runtime
-from .tls import client_context
+from .tls import TlsSocket, client_context
 
 PORT = 3306
 HOST_REST = 5.0  # seconds for which a host that failed is tried last
@@ -112,6 +112,9 @@ class MysqlBackend:
         except OSError as error:
             raise pymysql.OperationalError(CR.CR_CONN_HOST_ERROR, str(error)) from error
         connection.connect(sock)
+        if "ssl" in self._options and not isinstance(connection._sock, TlsSocket):  # type: ignore[attr-defined]
+            sock.close()
+            raise pymysql.OperationalError(CR.CR_SSL_CONNECTION_ERROR, "the server does not speak TLS")
         limit = self.statement_timeout and self.statement_timeout + GRACE
         connection._read_timeout = connection._write_timeout = limit  # type: ignore[attr-defined]
         return connection

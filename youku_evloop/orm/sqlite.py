@@ -7,6 +7,7 @@ for the disk. Only one call at a time uses a connection, in whatever thread that
 from __future__ import annotations
 
 import sqlite3
+import time
 from collections.abc import Sequence
 from typing import Any
 
@@ -54,7 +55,8 @@ class SqliteLink:
         self._connection.create_function("LOWER", 1, _lower, deterministic=True)
         if self._limit is not None:
             self._connection.set_progress_handler(self._out_of_time, STEPS)
-        self.opened = self.used = self._deadline = self._runtime.now()
+        self._deadline = 0.0
+        self.opened = self.used = self._runtime.now()
 
     def begin(self, write: bool) -> None:
         self.execute("BEGIN IMMEDIATE" if write else "BEGIN", ())
@@ -64,7 +66,7 @@ class SqliteLink:
 
     def _execute(self, sql: str, values: Sequence[Raw]) -> Result:
         if self._limit is not None:
-            self._deadline = self._runtime.now() + self._limit
+            self._deadline = time.monotonic() + self._limit  # in a worker thread, where no loop moves its clock
         try:
             cursor = self._connection.execute(sql, values)
             return Result(cursor.fetchall(), cursor.rowcount, cursor.lastrowid)
@@ -75,7 +77,7 @@ class SqliteLink:
             raise
 
     def _out_of_time(self) -> bool:
-        return self._runtime.now() > self._deadline
+        return time.monotonic() > self._deadline
 
     def usable(self, idle: float) -> bool:
         return True

@@ -89,6 +89,7 @@ class Connection:
         "_waiting_mark",
         "_waiting_since",
         "_writes",
+        "accepted_at",
         "active_at",
         "bytes_in",
         "bytes_out",
@@ -105,7 +106,7 @@ class Connection:
         self.peer = peer
         self.bytes_in = 0
         self.bytes_out = 0
-        self.active_at = transport.loop.now
+        self.accepted_at = self.active_at = transport.loop.now
         self.wheel_slot = -1
         self._transport = transport
         self._channel = channel
@@ -118,6 +119,11 @@ class Connection:
         self._waiter: Waiter | None = None
         transport.loop.watch(channel.fileno(), READ, self._on_ready)
         self._wait_for(Patience.GREETING)
+
+    @property
+    def age(self) -> float:
+        """Seconds since it was accepted."""
+        return self._transport.loop.now - self.accepted_at
 
     # -- what the owner does
 

@@ -55,7 +55,7 @@ class Tls:
 
 
 class Listener:
-    """Accepts for a transport; `converse` makes the owner of each new connection."""
+    """Accepts for a transport; `converse` makes the owner of each new connection. `tls` may be replaced at any time."""
 
     def __init__(
         self, transport: Transport, sock: socket.socket, converse: Callable[[Connection], Owner], tls: Tls | None = None
@@ -64,7 +64,7 @@ class Listener:
         self._transport = transport
         self._sock = sock
         self._converse = converse
-        self._tls = tls
+        self.tls = tls
         self._most = max(1, resource.getrlimit(resource.RLIMIT_NOFILE)[0] - transport.limits.reserve)
         transport.loop.watch(sock.fileno(), READ, self._on_ready)
 
@@ -110,16 +110,16 @@ class Listener:
         sock.setblocking(False)
         sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         peer = f"{address[0]}:{address[1]}"
-        if self._tls is None:
+        if self.tls is None:
             self._admit(peer, PlainChannel(sock))
         else:
-            Newcomer(self._transport, sock, self._tls.context, partial(self._admit, peer))
+            Newcomer(self._transport, sock, self.tls.context, partial(self._admit, peer))
 
     def _admit(self, peer: str, channel: Channel) -> None:
         connection = Connection(self._transport, channel, peer)
         connection.owner = self._converse(connection)
         self._transport.connections.add(connection)
-        if self._tls is not None and isinstance(channel, PlainChannel) and not self._tls.may_be_plain(peer):
+        if self.tls is not None and isinstance(channel, PlainChannel) and not self.tls.may_be_plain(peer):
             connection.refuse(Forbidden("This server talks to other machines through TLS only: connect with it."))
 
 
