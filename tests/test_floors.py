@@ -20,8 +20,8 @@ FLOORS: Final = (
     ("kernel", "wire", "orm"),
     ("transport", "storage", "models"),
     ("services",),
-    ("commands", "session"),
-    ("server", "cli"),
+    ("statistics", "commands", "session"),
+    ("certificates", "logs", "process", "server", "cli"),
 )
 """The rooms of the server, from the ground up. A room is a package or a file. A file may import the files listed
 before it on its own floor; a package knows no neighbour."""
