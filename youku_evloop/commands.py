@@ -9,7 +9,9 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from enum import Enum
-from typing import Any, Final, Literal, Protocol
+from typing import Annotated, Any, Final, Literal, Protocol
+
+from msgspec import Meta
 
 from youku_evloop import __version__
 from youku_evloop.errors import BadRequest
@@ -22,6 +24,9 @@ from youku_evloop.wire.messages import MAX_BODY, Request
 
 PROTOCOL: Final = 1
 Results = dict[str, Any]
+Id = Annotated[int, Meta(ge=1, le=2**63 - 1)]
+"""What a database can number."""
+UploadId = Annotated[str, Meta(max_length=32)]
 
 
 class Access(Enum):
@@ -187,7 +192,7 @@ class ListMovies(Request, tag="movie.list"):
 
 
 class OneMovie(Request):
-    movie: int
+    movie: Id
 
 
 class ShowMovie(OneMovie, tag="movie.show"):
@@ -248,7 +253,7 @@ class CreateUpload(Request, tag="upload.create"):
 
 
 class OneUpload(Request):
-    upload: str
+    upload: UploadId
 
 
 class WriteUpload(OneUpload, tag="upload.write"):

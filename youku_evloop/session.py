@@ -79,6 +79,11 @@ SESSION_TRANSITIONS: Final[Mapping[tuple[SessionState, SessionEvent], SessionSta
     (S.ANONYMOUS, E.LEAVE): S.LEAVING,
     (S.PROVING, E.LEAVE): S.LEAVING,
     (S.LOGGED_IN, E.LEAVE): S.LEAVING,
+    # what was asked before is still answered
+    (S.LEAVING, E.LOGIN_BEGUN): S.LEAVING,
+    (S.LEAVING, E.LOGIN_ENDED): S.LEAVING,
+    (S.LEAVING, E.LOGGED_IN): S.LEAVING,
+    (S.LEAVING, E.LOGGED_OUT): S.LEAVING,
 }
 
 
@@ -135,6 +140,9 @@ class Session:
 
     def message_received(self, message: Request | Rejected) -> None:
         """Carry it out, now or after those before it."""
+        if self.state is S.LEAVING:  # the server stops: what was begun is finished, nothing more is begun
+            self._connection.hold()
+            return
         if self.state is S.GREETING:
             self._advance(E.REQUEST)
         if self._current is None:
@@ -222,7 +230,7 @@ class Session:
 
     def log_in(self, who: Caller) -> None:
         """From here on the conversation is this user's."""
-        self._who = who
+        self._who, self._login = who, None
         self._advance(E.LOGGED_IN)
 
     def log_out(self) -> None:
@@ -231,9 +239,10 @@ class Session:
         self._advance(E.LOGGED_OUT)
 
     def receive(self, sink: Callable[[memoryview], object]) -> None:
-        """Read the body of the request into `sink`."""
-        self._body = 0
-        self._connection.receive(sink)
+        """Read the body of the request, if it has one, into `sink`."""
+        if self._body:
+            self._body = 0
+            self._connection.receive(sink)
 
     def send_range(self, results: Results, piece: Range) -> int:
         """Reply with a piece of a file as the body; answers how many of its bytes went out."""
@@ -258,13 +267,17 @@ class Session:
                 self._current = self._next()
         except ConnectionLost:
             self._current = None
+        except Exception:  # or the client would wait for ever
+            log.exception("%s: the conversation failed", self._connection.peer)
+            self._current = None
+            self._connection.close()
         if self._connection.state is ConnectionState.CLOSED:
             self._release_claims()
         elif self.state is S.LEAVING:
             self._connection.finish()
 
     def _next(self) -> Request | Rejected | None:
-        if not self._queue:
+        if not self._queue and self.state is not S.LEAVING:
             self._connection.release()
         return self._queue.popleft() if self._queue else None
 

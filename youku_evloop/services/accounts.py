@@ -103,7 +103,7 @@ def register(name: str, verifier: Verifier, user_type: UserType = UserType.USER)
     name = unicodedata.normalize("NFKC", name)
     if not NAME.fullmatch(name):
         raise BadRequest(
-            "A user name has 2 to 32 letters, digits, `_`, `-` or `.`, and begins with a letter or a digit.", name=name
+            "A user name has 2 to 32 letters, digits, `_`, `-` or `.`, and begins with a letter or a digit."
         )
     try:
         return User.create(name=name, password=str(verifier), user_type=user_type)

@@ -19,6 +19,9 @@ from youku_evloop.errors import BadRequest, BrokenFrame, UnknownCommand, YoukuEr
 MAX_BODY: Final = 16 * 1024 * 1024
 """Bytes of body that a request may bring: what is sent again at most when a connection is lost."""
 
+MAX_EXPLANATION: Final = 500
+"""Characters of what is wrong with a request: it may quote the request, and has to fit a frame."""
+
 
 class Request(msgspec.Struct, kw_only=True, forbid_unknown_fields=True, tag_field="op", gc=False):
     """What every command's arguments have besides their own."""
@@ -54,7 +57,7 @@ class RequestParser:
         """The request, or why it is none; raises `BrokenFrame` when the payload is no JSON object."""
         try:
             request = self._decoder.decode(payload)
-        except (msgspec.DecodeError, UnicodeDecodeError) as problem:
+        except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as problem:
             return self._reject(payload, problem)
         if request.body and not 0 < request.body <= MAX_BODY:
             return self._reject(payload, msgspec.ValidationError("out of range - at `$.body`"))
@@ -75,13 +78,14 @@ class RequestParser:
             return self._envelope.decode(payload)
         except msgspec.ValidationError:
             raise BrokenFrame("A frame holds one JSON object, this one holds something else.") from None
-        except (msgspec.DecodeError, UnicodeDecodeError) as problem:
+        except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as problem:
             raise BrokenFrame(f"A frame holds one JSON object in UTF-8: {problem}.") from None
 
     def _explain(self, op: object, problem: Exception) -> YoukuError:
         if isinstance(op, str) and op not in self._names:
             return UnknownCommand(f"There is no command {op[:64]!r}; docs/protocol.md lists them all.", op=op[:64])
-        return BadRequest(f"The request is not as docs/protocol.md describes it: {problem}.")
+        shown = str(problem)[:MAX_EXPLANATION]
+        return BadRequest(f"The request is not as docs/protocol.md describes it: {shown}.")
 
 
 class Reply:
