@@ -18,7 +18,7 @@ CLIENT: Final = "client_cli"
 FLOORS: Final = (
     ("errors", "config", "machine"),
     ("kernel", "wire", "orm"),
-    ("transport", "storage", "models"),
+    ("transport", "storage", "models", "schema"),
     ("services",),
     ("statistics", "commands", "session"),
     ("certificates", "logs", "process", "server", "cli"),

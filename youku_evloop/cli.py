@@ -16,12 +16,12 @@ from typing import Any, Final, Literal, NoReturn
 
 import click
 
-from youku_evloop import __version__, logs, orm
+from youku_evloop import __version__, logs, orm, schema
 from youku_evloop.certificates import Identity
 from youku_evloop.config import DEFAULT_HOST, DEFAULT_PORT, Config, default_data_directory
 from youku_evloop.errors import BadRequest, Unavailable, YoukuError
 from youku_evloop.logs import LogFormat
-from youku_evloop.models import MODELS, UserType
+from youku_evloop.models import UserType
 from youku_evloop.process import Inheritance, find_server, raise_descriptor_limit
 from youku_evloop.server import Server, is_loopback
 from youku_evloop.services import accounts
@@ -215,8 +215,37 @@ def init_db(data: Path, database: str) -> None:
       YOUKU_DATABASE=mysql://youku:secret@127.0.0.1/youku youku-server init-db
     """
     with open_database(data, database) as db:
-        orm.create_all(db, MODELS)
+        schema.prepare(db)
     click.echo("The database is ready.")
+
+
+@main.command()
+@data_option
+@database_option
+@ends_with_exit_code
+def migrate(data: Path, database: str) -> None:
+    """Bring the tables of an older version forward. Back the database up first.
+
+    \b
+    Examples:
+      youku-server migrate
+      YOUKU_DATABASE=mysql://youku:secret@127.0.0.1/youku youku-server migrate
+    """
+    with open_database(data, database) as db:
+        reached = schema.migrate(db)
+    click.echo(f"The database is at version {schema.MIGRATIONS.latest}; steps made: {len(reached)}.")
+
+
+@main.command("schema")
+def print_schema() -> None:
+    """Print the tables as SQL for MySQL and MariaDB.
+
+    \b
+    Examples:
+      youku-server schema
+      youku-server schema | mysql youku
+    """
+    click.echo(schema.text(), nl=False)
 
 
 @main.command("create-admin")
@@ -234,7 +263,7 @@ def create_admin(name: str, data: Path, database: str) -> None:
     """
     verifier = accounts.Verifier.of_password(read_password())
     with open_database(data, database) as db:
-        orm.create_all(db, MODELS)
+        schema.prepare(db)
         accounts.register(name, verifier, UserType.ADMIN)
     click.echo(f"{name} is an administrator now. Next: youku login {name}")
 

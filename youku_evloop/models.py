@@ -73,6 +73,7 @@ class Movie(
     orm.Model,
     table="movie",
     indexes=[
+        orm.Index("is_delete"),
         orm.Index("is_delete", "is_free"),
         orm.Index("file_hash"),
         orm.Index("fingerprint"),

@@ -16,14 +16,13 @@ from pathlib import Path
 from resource import RLIMIT_NOFILE, getrlimit
 from typing import Any, Final
 
-from youku_evloop import logs, orm
+from youku_evloop import logs, orm, schema
 from youku_evloop.certificates import Identity, own_identity
 from youku_evloop.commands import COMMANDS
 from youku_evloop.config import Config
 from youku_evloop.kernel import Loop, LoopRuntime
 from youku_evloop.kernel.locks import KeyedLocks
 from youku_evloop.kernel.loop import READ
-from youku_evloop.models import MODELS
 from youku_evloop.process import READY, DataLock, Inheritance, start_successor
 from youku_evloop.services import uploads
 from youku_evloop.services.library import Library
@@ -116,7 +115,7 @@ class Server:
 
     def _prepare(self) -> None:
         self._loop.in_thread(self._library.store.prepare)
-        orm.create_all(self._database, MODELS)
+        schema.prepare(self._database)
         uploads.sweep(self._library)
 
     def _converse(self, connection: Connection) -> Session:

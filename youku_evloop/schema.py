@@ -1,0 +1,66 @@
+"""The database's schema over time: made whole where there is nothing, brought forward by steps where it is older.
+
+Version 0 is the first release. A step is never changed once released; a change of the models comes with a new step
+that does the same to an existing database, and a test holds both ways together.
+"""
+
+from __future__ import annotations
+
+from typing import Final
+
+from youku_evloop import orm
+from youku_evloop.errors import Conflict
+from youku_evloop.models import MODELS
+
+HEADER: Final = """\
+-- The tables of Youku for MySQL and MariaDB: what youku_evloop/models.py declares.
+-- Made by `youku-server schema`; `youku-server init-db` makes them in a database.
+
+"""
+
+
+def index_movies_by_deletion(database: orm.Database) -> None:
+    """The list of all movies, newest first, is a walk along one index."""
+    if database.dialect == "sqlite":
+        database.execute('CREATE INDEX IF NOT EXISTS "movie_is_delete" ON "movie" ("is_delete")')
+    elif not _count(database, "statistics", "table_name = 'movie' AND index_name = 'movie_is_delete'"):
+        database.execute("CREATE INDEX `movie_is_delete` ON `movie` (`is_delete`)")
+
+
+MIGRATIONS: Final = orm.Migrations([index_movies_by_deletion])
+
+
+def prepare(database: orm.Database) -> None:
+    """Make the tables in an empty database; leave a current one alone.
+
+    Raises `Conflict` when the database is older, `orm.DatabaseTooNew` when it is newer than this program.
+    """
+    if not _is_made(database):
+        orm.create_all(database, MODELS)
+        MIGRATIONS.stamp(database)
+    elif MIGRATIONS.version(database) < MIGRATIONS.latest:
+        raise Conflict("The database was made by an older version: back it up and run `youku-server migrate`.")
+
+
+def migrate(database: orm.Database) -> list[int]:
+    """Bring the database to this program's version; the versions reached, in order. Raises `orm.DatabaseTooNew`."""
+    if not _is_made(database):
+        prepare(database)
+    return MIGRATIONS.apply(database)
+
+
+def text() -> str:
+    """The whole of schema.sql."""
+    return HEADER + orm.schema(MODELS, "mysql").rstrip() + "\n"
+
+
+def _is_made(database: orm.Database) -> bool:
+    if database.dialect == "sqlite":
+        return bool(database.execute("SELECT 1 FROM sqlite_master WHERE type = 'table' AND name = 'movie'").rows)
+    return _count(database, "tables", "table_name = 'movie'") > 0
+
+
+def _count(database: orm.Database, view: str, condition: str) -> int:
+    """Rows about this database in one of MySQL's `information_schema` views."""
+    sql = f"SELECT count(*) FROM information_schema.{view} WHERE table_schema = DATABASE() AND {condition}"
+    return int(database.execute(sql).rows[0][0])
