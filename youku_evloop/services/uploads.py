@@ -30,6 +30,7 @@ from youku_evloop.errors import (
 )
 from youku_evloop.models import DESCRIPTION_LENGTH, NAME_LENGTH, Movie, Upload, UploadOptions, UploadState
 from youku_evloop.services.library import UPLOAD_LIFETIME, Caller, Library, timestamp
+from youku_evloop.services.upload_states import UploadEvent, advance
 from youku_evloop.storage.part import Part
 
 SYNC_EVERY: Final = 64 * 1024 * 1024
@@ -296,7 +297,7 @@ def _finish(library: Library, upload: OpenUpload, row: Upload, digest: str) -> N
     if part.size < row.size and not _is_here_already(library, row, digest):
         raise WrongOffset(f"Bytes are missing: the upload goes on at {part.size}.", offset=part.size)
     if part.size == row.size:
-        row.update(state=UploadState.VERIFYING)
+        advance(row, UploadEvent.COMPLETE)
         if part.hash() != digest:
             _reject(library, upload, row, digest)
         library.in_thread(library.store.publish, row.id, part)
@@ -313,7 +314,7 @@ def _is_here_already(library: Library, row: Upload, digest: str) -> bool:
 
 def _reject(library: Library, upload: OpenUpload, row: Upload, digest: str) -> None:
     actual = upload.part.hash()
-    row.update(state=UploadState.REJECTED)
+    advance(row, UploadEvent.MISMATCH)
     _close(library, upload)
     library.in_thread(library.store.remove_part, row.id)
     raise IntegrityFailure(
@@ -339,7 +340,7 @@ def _publish(row: Upload, digest: str) -> None:
             vip_price=options["vip_price"],
             user_id=row.user_id,
         )
-    row.update(state=UploadState.PUBLISHED, movie_id=movie.id)
+    advance(row, UploadEvent.PUBLISH, movie_id=movie.id)
 
 
 # -- look and clear away
@@ -360,7 +361,7 @@ def cancel(library: Library, who: Caller, upload_id: str) -> Upload:
     """End an unfinished upload and remove its bytes; raises `NotFound`."""
     with library.hold(("upload", upload_id)):
         row = _unfinished(who, upload_id)
-        _end(library, row, UploadState.CANCELLED)
+        _end(library, row, UploadEvent.CANCEL)
         return row
 
 
@@ -370,7 +371,7 @@ def sweep(library: Library) -> int:
     for row in late.limit(SWEPT_AT_ONCE).all():
         with library.hold(("upload", row.id)):
             if row.id not in library.open_uploads:
-                _end(library, row, UploadState.EXPIRED)
+                _end(library, row, UploadEvent.EXPIRE)
     orphans = [part_id for part_id in library.in_thread(library.store.part_ids) if not _is_unfinished(part_id)]
     for part_id in orphans:
         library.in_thread(library.store.remove_part, part_id)
@@ -381,8 +382,8 @@ def _is_unfinished(upload_id: str) -> bool:
     return Upload.select(id=upload_id).where(Upload.state.in_(UNFINISHED)).exists()
 
 
-def _end(library: Library, row: Upload, state: UploadState) -> None:
-    row.update(state=state)
+def _end(library: Library, row: Upload, event: UploadEvent) -> None:
+    advance(row, event)
     upload = library.open_uploads.get(row.id)
     if upload is not None:
         _close(library, upload)

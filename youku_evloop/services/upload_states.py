@@ -1,0 +1,40 @@
+"""The states of an upload as one table (DESIGN section 4); `advance` is the only place where a row changes its state."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from enum import Enum
+from typing import Any, Final
+
+from youku_evloop.machine import step
+from youku_evloop.models import Upload, UploadState
+
+
+class UploadEvent(Enum):
+    """What moves an upload on."""
+
+    COMPLETE = "every byte is here"
+    PUBLISH = "movie is in the table"
+    MISMATCH = "hash differs"
+    CANCEL = "client gives it up"
+    EXPIRE = "no progress for too long"
+
+
+S = UploadState
+E = UploadEvent
+UPLOAD_TRANSITIONS: Final[Mapping[tuple[UploadState, UploadEvent], UploadState]] = {
+    (S.RECEIVING, E.COMPLETE): S.VERIFYING,
+    (S.RECEIVING, E.PUBLISH): S.PUBLISHED,  # the bytes were here before the upload
+    (S.RECEIVING, E.CANCEL): S.CANCELLED,
+    (S.RECEIVING, E.EXPIRE): S.EXPIRED,
+    (S.VERIFYING, E.COMPLETE): S.VERIFYING,  # asked again, after an answer was lost
+    (S.VERIFYING, E.PUBLISH): S.PUBLISHED,
+    (S.VERIFYING, E.MISMATCH): S.REJECTED,
+    (S.VERIFYING, E.CANCEL): S.CANCELLED,
+    (S.VERIFYING, E.EXPIRE): S.EXPIRED,
+}
+
+
+def advance(row: Upload, event: UploadEvent, **changes: Any) -> None:
+    """Write the state after `event`, and `changes` with it; raises `IllegalTransition`."""
+    row.update(state=step(UPLOAD_TRANSITIONS, row.state, event), **changes)
