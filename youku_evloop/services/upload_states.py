@@ -1,4 +1,4 @@
-"""The states of an upload as one table (DESIGN section 4); `advance` is the only place where a row changes its state."""
+"""The states of an upload as one table (DESIGN section 4); only `advance` changes the state of a row."""
 
 from __future__ import annotations
 
@@ -30,6 +30,7 @@ UPLOAD_TRANSITIONS: Final[Mapping[tuple[UploadState, UploadEvent], UploadState]]
     (S.VERIFYING, E.COMPLETE): S.VERIFYING,  # asked again, after an answer was lost
     (S.VERIFYING, E.PUBLISH): S.PUBLISHED,
     (S.VERIFYING, E.MISMATCH): S.REJECTED,
+    (S.PUBLISHED, E.PUBLISH): S.PUBLISHED,  # a transaction that the database has made us run again
     (S.VERIFYING, E.CANCEL): S.CANCELLED,
     (S.VERIFYING, E.EXPIRE): S.EXPIRED,
 }
