@@ -137,7 +137,7 @@ def test_run_gives_the_result_and_commits(database: orm.Database) -> None:
 
 @pytest.mark.parametrize("error", [orm.Deadlock("1213"), orm.ConnectionLost("2013")])
 def test_run_repeats_the_whole_of_what_the_database_undid(database: orm.Database, error: Exception) -> None:
-    tries = []
+    tries: list[Any] = []
 
     def work() -> str:
         Author.create(name=f"try{len(tries)}")

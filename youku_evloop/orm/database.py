@@ -93,15 +93,14 @@ class Database:
 
     def run(self, fn: Callable[..., T], *args: object) -> T:
         """What `fn` returns, run in a transaction; run again where the database surely undid all of it."""
-        for rerun in range(RERUNS + 1):
+        for rerun in range(RERUNS if self.active() is None else 0):
             try:
-                with self.transaction() as transaction:
+                with self.transaction():
                     return fn(*args)
             except (Deadlock, ConnectionLost):
-                if rerun == RERUNS or transaction.nested:
-                    raise
-            self.runtime.sleep(random.uniform(0, BACK_OFF * 2**rerun))
-        raise AssertionError("the last run returns or raises")
+                self.runtime.sleep(random.uniform(0, BACK_OFF * 2**rerun))
+        with self.transaction():
+            return fn(*args)
 
     def execute(self, sql: str, values: Sequence[object] = ()) -> Result:
         """Run a statement of your own, `?` standing for each value; what it gives is not converted."""
@@ -126,9 +125,9 @@ class Database:
         link = self.borrow(write)
         try:
             return self.timed(link, sql, values, raw)
-        except ConnectionLost as error:
-            if write and error.sent:
-                raise OutcomeUnknown(f"the connection was lost during a write: {error}") from error
+        except Exception as error:
+            if write and unknown(error):
+                raise OutcomeUnknown(f"a write was broken off: {error}") from error
             raise
         finally:
             self.give_back(link, write)
@@ -175,6 +174,11 @@ class Database:
     def close(self) -> None:
         """Close idle connections now, lent ones when they come back. Nothing can be asked afterwards."""
         self._pool.close()
+
+
+def unknown(error: Exception) -> bool:
+    """Whether a statement that ended so may have been done all the same: nobody answered, and we had asked."""
+    return error.sent if isinstance(error, ConnectionLost) else not isinstance(error, OrmError)
 
 
 class Transaction:
@@ -250,8 +254,8 @@ class Transaction:
             raise self._failure
         try:
             self.database.timed(self._link, "COMMIT", ())
-        except OrmError as error:
-            not_sent = isinstance(error, ConnectionLost) and not error.sent
-            if not_sent or self.database.backend.local or isinstance(error, Deadlock | errors.IntegrityError):
+        except Exception as error:
+            undone = isinstance(error, Deadlock | errors.IntegrityError) or self.database.backend.local
+            if undone or (isinstance(error, ConnectionLost) and not error.sent):
                 raise
-            raise OutcomeUnknown(f"the connection was lost at COMMIT: {error}") from error
+            raise OutcomeUnknown(f"a COMMIT was broken off: {error}") from error

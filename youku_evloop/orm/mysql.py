@@ -217,9 +217,7 @@ class MysqlLink:
 
     def close(self) -> None:
         """Say goodbye, unless the connection is broken."""
-        if not self._connection.open:
-            return
         if self.broken:
-            self._connection._sock.close()  # type: ignore[attr-defined]
-        else:
+            self._connection._force_close()  # type: ignore[attr-defined]  # says nothing, waits for nothing
+        elif self._connection.open:
             self._connection.close()

@@ -45,7 +45,7 @@ class SqliteBackend:
 class SqliteLink:
     def __init__(self, backend: SqliteBackend) -> None:
         self._runtime, self._limit = backend.runtime, backend.statement_timeout
-        self.broken = False
+        self.broken = self._tainted = False
         try:
             self._connection = sqlite3.connect(backend.path, isolation_level=None, check_same_thread=False)
             for statement in SET_UP:
@@ -62,6 +62,7 @@ class SqliteLink:
         self.execute("BEGIN IMMEDIATE" if write else "BEGIN", ())
 
     def execute(self, sql: str, values: Sequence[Raw], raw: bool = False) -> Result:
+        self._tainted |= raw
         return self._runtime.call(self._execute, sql, values)
 
     def _execute(self, sql: str, values: Sequence[Raw]) -> Result:
@@ -85,6 +86,7 @@ class SqliteLink:
     def reset(self) -> None:
         if self._connection.in_transaction:
             self.execute("ROLLBACK", ())
+        self.broken |= self._tainted  # a PRAGMA may have been changed: to open another is quicker than to ask
 
     def close(self) -> None:
         self._runtime.call(self._connection.close)

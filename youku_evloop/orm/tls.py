@@ -38,6 +38,7 @@ class TlsSocket:
 
     def __init__(self, context: ssl.SSLContext, sock: Socket, server_hostname: str) -> None:
         self._sock = sock
+        self.fileno = getattr(sock, "fileno", None)
         self._incoming, self._outgoing = ssl.MemoryBIO(), ssl.MemoryBIO()
         self._tls = context.wrap_bio(self._incoming, self._outgoing, server_hostname=server_hostname)
         self._buffer = memoryview(bytearray(RECORD))
