@@ -48,7 +48,8 @@ class MariaDB:
     def install(self) -> None:
         """Make the data directory; takes a few seconds."""
         command = [_program("mariadb-install-db"), "--no-defaults", f"--datadir={self.data}", *self._user(),
-                   "--auth-root-authentication-method=normal", "--skip-test-db"]  # fmt: skip
+                   "--auth-root-authentication-method=normal", "--skip-test-db",
+                   "--force"]  # fmt: skip  # even where the machine's own name does not resolve
         done = subprocess.run(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT)
         if done.returncode:
             raise RuntimeError(f"mariadb-install-db failed:\n{done.stdout.decode(errors='replace')}")
