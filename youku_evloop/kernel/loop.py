@@ -69,6 +69,7 @@ class Loop:
         self._running = False
         self._signals: dict[int, Any] = {}
         self._posted: deque[Call] = deque()
+        self._poked = False
         self._wake_receiver, self._wake_sender = socket.socketpair()
         self._wake_receiver.setblocking(False)
         self._wake_sender.setblocking(False)
@@ -105,8 +106,10 @@ class Loop:
     def post(self, fn: Callable[..., object], *args: Any) -> None:
         """Call it in the loop's thread: the one method for other threads and for signal handlers."""
         self._posted.append((fn, args))
-        with suppress(BlockingIOError):  # full: the loop will wake up anyway
-            self._wake_sender.send(b"\0")
+        if not self._poked:
+            self._poked = True
+            with suppress(BlockingIOError):  # full: the loop will wake up anyway
+                self._wake_sender.send(b"\0")
 
     def on_signal(self, signum: int, fn: Callable[[], object]) -> None:
         """Call `fn()` in the loop when the process gets the signal; the old handler returns with `close`."""
@@ -226,6 +229,7 @@ class Loop:
         return None if when is None else max(0.0, when - self._clock())
 
     def _on_wake(self, _events: int) -> None:
+        self._poked = False  # before looking: what is posted from here on pokes again
         with suppress(BlockingIOError):
             while len(self._wake_receiver.recv(4096)) == 4096:
                 pass
