@@ -8,13 +8,16 @@ from __future__ import annotations
 
 import json
 import time
-from collections.abc import Callable
-from types import TracebackType
-from typing import TYPE_CHECKING, Final, Protocol, Self, TextIO
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, contextmanager
+from typing import TYPE_CHECKING, Final, Protocol, TextIO
 
-from client_cli.progress import Phase, Progress
+from client_cli import text
+from client_cli.progress import Phase, Progress, ProgressCallback, no_progress
 
 if TYPE_CHECKING:
+    from rich.console import Console
+    from rich.progress import Progress as Drawing
     from rich.progress import TaskID
 
 DRAW_EVERY: Final = 0.1
@@ -29,17 +32,8 @@ WORDS: Final = {Phase.CHECKING: "checking", Phase.TRANSFERRING: "", Phase.FINISH
 class Bars(Protocol):
     """Shows the progress of one file after the other."""
 
-    def __enter__(self) -> Self: ...
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None: ...
-
-    def begin(self, name: str) -> None:
-        """What follows is about this file."""
-
-    def show(self, progress: Progress) -> None:
-        """The library's callback."""
+    def showing(self, name: str) -> AbstractContextManager[ProgressCallback]:
+        """While inside, the library's progress is about this file."""
 
     def message(self, line: str) -> None:
         """A line beside the bars."""
@@ -60,26 +54,17 @@ class NoBars:
     def __init__(self, say: Callable[[str], None]) -> None:
         self.message = say
 
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        pass
-
-    def begin(self, name: str) -> None:
+    @contextmanager
+    def showing(self, name: str) -> Iterator[ProgressCallback]:
         """Nothing to see."""
-
-    def show(self, progress: Progress) -> None:
-        """Nothing to see."""
+        yield no_progress
 
 
-class JsonBars(NoBars):
+class JsonBars:
     """One object a line: `event` (`progress`), `file`, `phase`, `done`, `total`, `rate` (bytes per second)."""
 
     def __init__(self, stderr: TextIO, say: Callable[[str], None], clock: Callable[[], float] = time.monotonic) -> None:
-        super().__init__(say)
+        self.message = say
         self._stderr = stderr
         self._clock = clock
         self._name = ""
@@ -87,11 +72,13 @@ class JsonBars(NoBars):
         self._reported = 0.0
         self._started = (0.0, 0)
 
-    def begin(self, name: str) -> None:
-        self._name = name
-        self._phase = None
+    @contextmanager
+    def showing(self, name: str) -> Iterator[ProgressCallback]:
+        """Lines about this file."""
+        self._name, self._phase = name, None
+        yield self._show
 
-    def show(self, progress: Progress) -> None:
+    def _show(self, progress: Progress) -> None:
         now = self._clock()
         is_new = progress.phase is not self._phase
         if is_new:
@@ -116,73 +103,80 @@ class JsonBars(NoBars):
 
 
 class TerminalBars:
-    """A bar for each file: name, share, size, rate, time left."""
+    """A bar while a file is on its way: name, share, size, rate, time left. Gone when the file is done."""
 
     def __init__(self, stderr: TextIO, clock: Callable[[], float] = time.monotonic) -> None:
         from rich.console import Console
-        from rich.progress import (
-            BarColumn,
-            DownloadColumn,
-            TaskProgressColumn,
-            TextColumn,
-            TimeRemainingColumn,
-            TransferSpeedColumn,
-        )
-        from rich.progress import Progress as Drawing
-        from rich.table import Column
 
-        name = TextColumn("{task.description}", table_column=Column(ratio=2, no_wrap=True, overflow="ellipsis"))
-        self._drawing = Drawing(
-            name,
-            BarColumn(bar_width=None, table_column=Column(ratio=1, min_width=8)),
-            TaskProgressColumn(),
-            DownloadColumn(binary_units=True),
-            TransferSpeedColumn(),
-            TimeRemainingColumn(compact=True),
-            console=Console(file=stderr, highlight=False, markup=False),
-            expand=True,
-            transient=True,
-        )
+        self._console = Console(file=stderr, highlight=False, markup=False)
         self._clock = clock
-        self._name = ""
+
+    @contextmanager
+    def showing(self, name: str) -> Iterator[ProgressCallback]:
+        """A bar for this file."""
+        with _drawing(self._console) as drawing:
+            yield _Bar(drawing, name, self._clock).show
+
+    def message(self, line: str) -> None:
+        """Above the bar."""
+        self._console.print(line)
+
+
+class _Bar:
+    """One line of the terminal; a new one for every phase, whose rate must not be mixed with another's."""
+
+    def __init__(self, drawing: Drawing, name: str, clock: Callable[[], float]) -> None:
+        self._drawing = drawing
+        self._name = name
+        self._clock = clock
         self._task: TaskID | None = None
         self._phase: Phase | None = None
         self._drawn = 0.0
 
-    def __enter__(self) -> Self:
-        self._drawing.start()
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        self._drawing.stop()
-
-    def begin(self, name: str) -> None:
-        self._remove()
-        self._name = name
-
     def show(self, progress: Progress) -> None:
+        """The library's callback."""
         now = self._clock()
-        if progress.phase is not self._phase:
-            self._begin_phase(progress)
-        elif progress.done < progress.total and now - self._drawn < DRAW_EVERY:
-            return
-        self._drawn = now
-        assert self._task is not None
-        self._drawing.update(self._task, completed=progress.done)
+        if self._task is None or progress.phase is not self._phase:
+            self._begin(progress)
+        elif progress.done == progress.total or now - self._drawn >= DRAW_EVERY:
+            self._drawn = now
+            self._drawing.update(self._task, completed=progress.done)
 
-    def message(self, line: str) -> None:
-        self._drawing.console.print(line, markup=False, highlight=False)
-
-    def _begin_phase(self, progress: Progress) -> None:
-        """A bar of its own for every phase: its rate must not be mixed with another's."""
-        self._remove()
+    def _begin(self, progress: Progress) -> None:
+        if self._task is not None:
+            self._drawing.remove_task(self._task)
         self._phase = progress.phase
         words = " ".join(part for part in (WORDS[progress.phase], self._name) if part)
         self._task = self._drawing.add_task(words, total=progress.total, completed=progress.done)
 
-    def _remove(self) -> None:
-        if self._task is not None:
-            self._drawing.remove_task(self._task)
-        self._task, self._phase = None, None
+
+def _drawing(console: Console) -> Drawing:
+    from rich.progress import (
+        BarColumn,
+        Progress,
+        ProgressColumn,
+        Task,
+        TaskProgressColumn,
+        TextColumn,
+        TimeRemainingColumn,
+    )
+    from rich.table import Column
+    from rich.text import Text
+
+    class Moved(ProgressColumn):
+        """`12.0 of 64.0 MiB  20.5 MiB/s`, in the units of the rest of the program."""
+
+        def render(self, task: Task) -> Text:
+            rate = f"{text.size(int(task.speed))}/s" if task.speed else ""
+            return Text(f"{text.size(int(task.completed))} of {text.size(int(task.total or 0))}  {rate:>12}")
+
+    return Progress(
+        TextColumn("{task.description}", markup=False, table_column=Column(ratio=2, no_wrap=True, overflow="ellipsis")),
+        BarColumn(bar_width=None, table_column=Column(ratio=1, min_width=8)),
+        TaskProgressColumn(),
+        Moved(table_column=Column(no_wrap=True)),
+        TimeRemainingColumn(compact=True, table_column=Column(no_wrap=True)),
+        console=console,
+        expand=True,
+        transient=True,
+    )

@@ -174,7 +174,7 @@ class Client:
 
     def download(
         self,
-        movie: int,
+        movie: int | Movie,
         target: str | Path | None = None,
         *,
         restart: bool = False,
@@ -182,14 +182,16 @@ class Client:
         progress: ProgressCallback = no_progress,
         limit_rate: int | None = None,
     ) -> Download:
-        """Fetch a movie into `target` (a file, or a directory; None: the current one); continues a partial download.
+        """Fetch a movie, or the one of this id; continues a partial download.
 
-        `restart`: throw a partial download away. `force`: replace a different file. Raises `Conflict` when there is a
-        different file, `IntegrityFailure` when the partial download is of other bytes, and others.
+        `target`: a file or a directory; None: the current one, under a safe form of the title. `restart`: throw a
+        partial download away. `force`: replace a different file. Raises `Conflict` when there is a different file,
+        `IntegrityFailure` when the partial download is of other bytes, and others.
         """
         from client_cli.download import download
 
-        return download(self, movie, target, restart=restart, force=force, progress=progress, limit_rate=limit_rate)
+        wanted = movie if isinstance(movie, Movie) else self.movie(movie)
+        return download(self, wanted, target, restart=restart, force=force, progress=progress, limit_rate=limit_rate)
 
     def uploads(self) -> list[Upload]:
         """The user's own unfinished uploads, newest first."""

@@ -33,7 +33,7 @@ class Download:
 
 def download(
     client: Client,
-    movie_id: int,
+    movie: Movie,
     target: str | Path | None,
     *,
     restart: bool,
@@ -42,7 +42,6 @@ def download(
     limit_rate: int | None,
 ) -> Download:
     """See `Client.download`."""
-    movie = client.movie(movie_id)
     path = target_path(movie, target)
     if _is_there(movie, path, force, progress):
         return Download(movie, path, movie.size, was_there=True)

@@ -141,8 +141,8 @@ class YoukuGroup(Described, click.Group):
         return super().resolve_command(ctx, args)
 
     def _unknown(self, ctx: click.Context, name: str) -> str:
-        close = difflib.get_close_matches(name, self.list_commands(ctx), n=3, cutoff=0.5)
-        hint = f"did you mean {' or '.join(close)}?" if close else f"`{ctx.command_path} --help` lists them all."
+        close = difflib.get_close_matches(name, self.list_commands(ctx), n=1)
+        hint = f"did you mean {close[0]}?" if close else f"`{ctx.command_path} --help` lists them all."
         return f"There is no command {name!r}: {hint}"
 
 

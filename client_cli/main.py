@@ -66,7 +66,8 @@ def run(arguments: Sequence[str]) -> int:
 def _invoke(app: App, arguments: Sequence[str]) -> int:
     wants_json = any(argument in ("--json", "--json-lines") for argument in arguments)
     try:
-        cli.main(args=list(arguments), prog_name="youku", obj=app, standalone_mode=False, auto_envvar_prefix="YOUKU")
+        with cli.make_context("youku", list(arguments), obj=app, auto_envvar_prefix="YOUKU") as context:
+            cli.invoke(context)
     except click.exceptions.Exit as done:
         return done.exit_code
     except BrokenPipeError:

@@ -11,9 +11,15 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from enum import Enum
-from typing import Any, TextIO
+from typing import Any, Final, Literal, TextIO
 
 from client_cli import text
+
+COLUMN_GAP: Final = 2
+"""Between the columns of a table on a terminal."""
+
+NARROWEST: Final = 8
+"""A title is never cut shorter than this, however narrow the terminal."""
 
 
 class Form(Enum):
@@ -108,24 +114,30 @@ class Output:
         self._stdout.write(f"{line}\n")
 
     def _draw(self, columns: Sequence[Column], rows: Sequence[Sequence[str]]) -> None:
-        from rich import box
         from rich.console import Console
         from rich.table import Table
         from rich.text import Text
 
-        drawn = Table(box=box.SIMPLE_HEAD, pad_edge=False, show_edge=False)
-        for column in columns:
-            drawn.add_column(
-                column.title,
-                justify="right" if column.right else "left",
-                no_wrap=True,
-                overflow="ellipsis",
-                min_width=None if column.flexible else len(column.title),
-                ratio=None,
-            )
+        drawn = Table(box=None, pad_edge=False, padding=(0, COLUMN_GAP, 0, 0), header_style="bold")
+        console = Console(file=self._stdout, highlight=False)
+        for column, wide in zip(columns, _widths(columns, rows, console.width), strict=True):
+            justify: Literal["left", "right"] = "right" if column.right else "left"
+            drawn.add_column(column.title, justify=justify, no_wrap=True, overflow="ellipsis", width=wide)
         for row in rows:
             drawn.add_row(*(Text(cell) for cell in row))
-        Console(file=self._stdout, highlight=False).print(drawn)
+        console.print(drawn)
+
+
+def _widths(columns: Sequence[Column], rows: Sequence[Sequence[str]], room: int) -> list[int]:
+    """Of each column, in columns of the terminal: as its widest cell, but flexible ones share what is left."""
+    widths = [max(text.width(cell) for cell in cells) for cells in zip(*rows, strict=True)] or [0] * len(columns)
+    widths = [max(wide, text.width(column.title)) for wide, column in zip(widths, columns, strict=True)]
+    flexible = [place for place, column in enumerate(columns) if column.flexible]
+    fixed = sum(wide for place, wide in enumerate(widths) if place not in flexible)
+    left = room - fixed - COLUMN_GAP * (len(columns) - 1)
+    for place in flexible:
+        widths[place] = max(min(widths[place], left // len(flexible)), NARROWEST)
+    return widths
 
 
 def _json(value: Any, indent: int = 0) -> str:

@@ -29,18 +29,18 @@ def run_batch(
     results: list[dict[str, Any]] = []
     failures: list[dict[str, Any]] = []
     first: YoukuError | None = None
-    with app.bars() as bars:
-        for item in items:
-            try:
-                results.append(transfer(item, bars))
-            except KeyboardInterrupt:
-                raise Interrupted(STOPPED) from None
-            except YoukuError as error:
-                if len(items) == 1:
-                    raise
-                first = first or error
-                failures.append({**name(item), "error": error.code, "message": error.message})
-                app.message(f"youku: {error.message}")
+    bars = app.bars()
+    for item in items:
+        try:
+            results.append(transfer(item, bars))
+        except KeyboardInterrupt:
+            raise Interrupted(STOPPED) from None
+        except YoukuError as error:
+            if len(items) == 1:
+                raise
+            first = first or error
+            failures.append({**name(item), "error": error.code, "message": error.message})
+            app.message(f"youku: {error.message}")
     app.output.document({done: results, "failed": failures})
     if first is not None:
         message = f"{len(failures)} of {len(items)} failed. The first: {first.message}"

@@ -46,8 +46,9 @@ def download(
     with app.client() as youku:
 
         def fetch(movie_id: int, bars: Bars) -> dict[str, Any]:
-            bars.begin(f"movie {movie_id}")
-            done = youku.download(movie_id, output, restart=restart, force=force, progress=bars.show, limit_rate=rate)
+            movie = youku.movie(movie_id)
+            with bars.showing(text.visible(movie.name)) as progress:
+                done = youku.download(movie, output, restart=restart, force=force, progress=progress, limit_rate=rate)
             result = {
                 "movie": done.movie,
                 "path": str(done.path),

@@ -35,7 +35,14 @@ COLUMNS = (
         ("youku list --limit 0 --json | jq '.movies | length'", "How many movies there are."),
     ),
 )
-@click.option("--type", "kind", type=click.Choice(["all", "free", "charge"]), default="all", help="Which movies (all).")
+@click.option(
+    "--type",
+    "kind",
+    envvar="YOUKU_LIST_TYPE",
+    type=click.Choice(["all", "free", "charge"]),
+    default="all",
+    help="Which movies (all).",
+)
 @click.option("--limit", type=click.IntRange(0), default=50, metavar="N", help="How many at most (50); 0 for all.")
 @pass_app
 def list_movies(app: App, kind: MovieType, limit: int) -> None:

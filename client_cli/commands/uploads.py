@@ -71,8 +71,8 @@ def upload(app: App, /, paths: tuple[Path, ...], limit_rate: str | None, **optio
     with app.client() as youku:
 
         def send(path: Path, bars: Bars) -> dict[str, Any]:
-            bars.begin(path.name)
-            movie = youku.upload(path, progress=bars.show, limit_rate=rate, **movie_options)
+            with bars.showing(text.visible(path.name)) as progress:
+                movie = youku.upload(path, progress=progress, limit_rate=rate, **movie_options)
             result = {"path": str(path), "movie": movie}
             app.output.item(result, movie.id, f"{movie.id}  {text.visible(movie.name)}  ({text.size(movie.size)})")
             return result
