@@ -18,13 +18,14 @@ import click
 
 from youku_evloop import __version__, logs, orm, schema
 from youku_evloop.certificates import Identity
-from youku_evloop.config import DEFAULT_HOST, DEFAULT_PORT, Config, default_data_directory
+from youku_evloop.config import DEFAULT_HOST, DEFAULT_PORT, Config, default_data_directory, read_limits
 from youku_evloop.errors import BadRequest, Unavailable, YoukuError
 from youku_evloop.logs import LogFormat
 from youku_evloop.models import UserType
 from youku_evloop.process import Inheritance, find_server, raise_descriptor_limit
 from youku_evloop.server import Server, is_loopback
 from youku_evloop.services import accounts
+from youku_evloop.transport.listener import most_connections
 
 log = logging.getLogger(__name__)
 
@@ -101,6 +102,15 @@ def main() -> None:
 @click.option("--tls-key", type=click.Path(path_type=Path, dir_okay=False, exists=True), help="Its key (PEM).")
 @click.option("--insecure", is_flag=True, help="Serve other machines in the clear.")
 @click.option(
+    "--limit",
+    "changed_limits",
+    multiple=True,
+    envvar="YOUKU_LIMITS",
+    metavar="NAME=NUMBER",
+    help="Change what one client may take (docs/operations.md has the names), as in --limit idle=60. "
+    "May be repeated; the environment variable separates by spaces.",
+)
+@click.option(
     "--log-format",
     type=click.Choice(list(LogFormat)),
     default=LogFormat.TEXT,
@@ -132,6 +142,7 @@ def run(
     tls_cert: Path | None,
     tls_key: Path | None,
     insecure: bool,
+    changed_limits: tuple[str, ...],
     log_format: LogFormat,
     log_file: Path | None,
     log_level: str,
@@ -155,6 +166,7 @@ def run(
         tls_cert=tls_cert,
         tls_key=tls_key,
         insecure=insecure,
+        limits=read_limits(changed_limits),
     )
     if not (insecure or is_loopback(host) or config.encrypts):
         raise BadRequest(
@@ -162,7 +174,9 @@ def run(
             "Add --tls auto, or --insecure if the network is trusted."
         )
     logs.set_up(log_format, log_file, log_level)
-    log.info("%d descriptors are allowed, so about as many clients", raise_descriptor_limit())
+    allowed = raise_descriptor_limit()
+    most = most_connections(config.limits)
+    log.info("%d descriptors, %d of them in reserve: %d clients are allowed", allowed, allowed - most, most)
     inheritance = Inheritance()
     with closing(inheritance.take_lock(data)) as lock:
         try:

@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import os
-from dataclasses import dataclass, field
+from collections.abc import Iterable
+from dataclasses import dataclass, field, fields
 from pathlib import Path
-from typing import Final, Literal
+from typing import Any, Final, Literal
+
+from youku_evloop.errors import BadRequest
 
 DEFAULT_HOST: Final = "127.0.0.1"
 """Nobody outside the machine reaches a server that was started without a thought."""
@@ -21,15 +24,17 @@ class Limits:
     idle: float = 300.0
     """A connection on which nothing happens; clients that mean to stay send a ping every 30 s."""
     window: float = 30.0
-    """Over such a window a frame or a body that has begun must move at `least_rate`."""
+    """Over such a window a frame, a body or a reply that has begun must move at `least_rate`, in bytes a second."""
     least_rate: int = 1024
     stalled_write: float = 60.0
-    """A reply of which the client takes nothing."""
+    """Finished replies and events of which the client takes nothing."""
     linger: float = 5.0
     """After the last reply, so that it arrives before the close: what still comes is read and dropped."""
     write_high: int = 256 * 1024
     """Queued replies above which no further request is carried out; `write_low` lets them go on."""
     write_low: int = 64 * 1024
+    write_most: int = 4 * 1024 * 1024
+    """Queued bytes, pushed events included, with which nobody stays."""
     turn: int = 1024 * 1024
     """Body bytes that a connection moves in one turn of the loop; then the others."""
     pipeline: int = 16
@@ -42,6 +47,28 @@ class Limits:
     """Descriptors kept for files and the database when connections want them all."""
     drain: float = 30.0
     """For requests under way when the server is told to stop."""
+
+
+def read_limits(assignments: Iterable[str]) -> Limits:
+    """The limits, changed as in `idle=5`; raises `BadRequest` for what is no limit or no sensible number."""
+    limits = Limits(**dict(_read_limit(text) for text in assignments))
+    if not limits.write_low <= limits.write_high <= limits.write_most:
+        raise BadRequest("The limits write_low, write_high and write_most must not fall.")
+    return limits
+
+
+def _read_limit(text: str) -> tuple[str, Any]:
+    name, _, value = text.partition("=")
+    kinds = {limit.name: int if isinstance(limit.default, int) else float for limit in fields(Limits)}
+    if name not in kinds:
+        raise BadRequest(f"There is no limit {name!r}. The limits are {', '.join(kinds)}.")
+    try:
+        number = kinds[name](value)
+    except ValueError:
+        raise BadRequest(f"The limit {name} is {kinds[name].__name__}, as in {name}=5, and not {value!r}.") from None
+    if not 0 < number < float("inf"):
+        raise BadRequest(f"The limit {name} has to be more than 0.")
+    return name, number
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -65,7 +65,7 @@ class Listener:
         self._sock = sock
         self._converse = converse
         self.tls = tls
-        self._most = max(1, resource.getrlimit(resource.RLIMIT_NOFILE)[0] - transport.limits.reserve)
+        self._most = most_connections(transport.limits)
         transport.loop.watch(sock.fileno(), READ, self._on_ready)
 
     @property
@@ -121,6 +121,11 @@ class Listener:
         self._transport.connections.add(connection)
         if self.tls is not None and isinstance(channel, PlainChannel) and not self.tls.may_be_plain(peer):
             connection.refuse(Forbidden("This server talks to other machines through TLS only: connect with it."))
+
+
+def most_connections(limits: Limits) -> int:
+    """How many the descriptors of this process allow, after those that are kept in reserve."""
+    return max(1, resource.getrlimit(resource.RLIMIT_NOFILE)[0] - limits.reserve)
 
 
 def listen(host: str, port: int) -> socket.socket:
