@@ -229,10 +229,12 @@ class Loop:
         return None if when is None else max(0.0, when - self._clock())
 
     def _on_wake(self, _events: int) -> None:
-        self._poked = False  # before looking: what is posted from here on pokes again
         with suppress(BlockingIOError):
             while len(self._wake_receiver.recv(4096)) == 4096:
                 pass
+        # After the pokes were taken out (or one of them could be lost while the mark stays) and before looking (or
+        # something could be posted unseen): what is posted from here on pokes again.
+        self._poked = False
         while self._posted:
             self._soon.append(self._posted.popleft())
 
