@@ -9,9 +9,10 @@ import pytest
 
 from youku_evloop import orm, schema
 from youku_evloop.errors import Conflict
-from youku_evloop.models import MODELS, Movie, User
+from youku_evloop.models import MODELS, DownloadRecord, Movie, Upload, User
 
 CHECKOUT = Path(__file__).parent.parent
+LATER_COLUMNS = [("movie", "delete_time"), ("upload", "file_hash"), ("download_record", "ranges")]
 
 
 @pytest.fixture
@@ -27,8 +28,13 @@ def make_version_0(database: orm.Database) -> None:
     orm.create_all(database, MODELS)
     drop = "DROP INDEX `movie_is_delete` ON `movie`" if database.dialect == "mysql" else 'DROP INDEX "movie_is_delete"'
     database.execute(drop)
-    user = User.create(name="root", password="x")
-    Movie.create(name="電影 🎬", file_hash="0" * 64, file_size=1, fingerprint="0" * 64, user=user)
+    for table, column in LATER_COLUMNS:
+        database.execute(f"ALTER TABLE `{table}` DROP COLUMN `{column}`")
+    database.execute("INSERT INTO `user` VALUES (1, 'root', 'x', 'admin', 0, NULL, '2026-01-01 00:00:00.000000')")
+    database.execute(
+        "INSERT INTO `movie` VALUES (1, ?, '', ?, 1, ?, 1, NULL, NULL, 0, 1, '2026-01-01 00:00:00.000000')",
+        ("電影 🎬", "0" * 64, "0" * 64),
+    )
 
 
 def indexes_of_movie(database: orm.Database) -> set[str]:
@@ -58,6 +64,8 @@ def test_an_older_database_is_refused_until_it_is_migrated_and_keeps_its_rows(da
     schema.prepare(database)
     assert Movie.select().get().name == "電影 🎬"
     assert "movie_is_delete" in indexes_of_movie(database)
+    assert Movie.select().get().delete_time is None
+    assert (Upload.select(file_hash=None).count(), DownloadRecord.select(ranges=None).count()) == (0, 0)
     assert schema.migrate(database) == []
 
 

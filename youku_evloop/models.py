@@ -79,7 +79,7 @@ class Movie(
         orm.Index("fingerprint"),
     ],
 ):
-    """A published video; its bytes are the blob `file_hash`."""
+    """A published video; its bytes are the blob `file_hash`, which outlives a deletion for a while."""
 
     id = orm.BigInteger(primary_key=True)
     name = orm.String(NAME_LENGTH)
@@ -94,6 +94,7 @@ class Movie(
     user = orm.ForeignKey(User)
     user_id: orm.Field[int]
     create_time = orm.DateTime(default=orm.utcnow)
+    delete_time = orm.DateTime(null=True)
 
 
 class Upload(
@@ -101,7 +102,11 @@ class Upload(
     table="upload",
     indexes=[orm.Index("user", "fingerprint", "size"), orm.Index("state", "expire_time")],
 ):
-    """A transfer; its bytes are the part of the same id until it is published."""
+    """A transfer; its bytes are the part of the same id until it is published.
+
+    A `size` of 0 and an empty `fingerprint`: not known before the end. `file_hash`: what the client says the bytes are,
+    once it has said so.
+    """
 
     id = orm.String(32, primary_key=True)
     user = orm.ForeignKey(User)
@@ -117,6 +122,7 @@ class Upload(
     options = orm.Json()
     create_time = orm.DateTime(default=orm.utcnow)
     expire_time = orm.DateTime()
+    file_hash = orm.String(64, null=True)
 
 
 class Notice(orm.Model, table="notice", indexes=[orm.Index("create_time")]):
@@ -131,7 +137,10 @@ class Notice(orm.Model, table="notice", indexes=[orm.Index("create_time")]):
 
 
 class DownloadRecord(orm.Model, table="download_record", indexes=[orm.Index("user", "movie")]):
-    """One line of the download history: what a user took of a movie, and whether to its end."""
+    """One line of the download history: what a user took of a movie, and whether that was all of it.
+
+    `ranges`: which bytes, as [start, end) pairs in order that do not touch; the pieces may come in any order.
+    """
 
     id = orm.BigInteger(primary_key=True)
     user = orm.ForeignKey(User)
@@ -141,6 +150,7 @@ class DownloadRecord(orm.Model, table="download_record", indexes=[orm.Index("use
     create_time = orm.DateTime(default=orm.utcnow)
     bytes_sent = orm.BigInteger(default=0)
     completed = orm.Boolean(default=False)
+    ranges = orm.Json(null=True)
 
 
 class Purchase(orm.Model, table="purchase", indexes=[orm.Index("user", "movie")]):

@@ -10,7 +10,7 @@ from typing import Final
 
 from youku_evloop import orm
 from youku_evloop.errors import Conflict
-from youku_evloop.models import MODELS
+from youku_evloop.models import MODELS, DownloadRecord, Movie, Upload
 
 HEADER: Final = """\
 -- The tables of Youku for MySQL and MariaDB: what youku_evloop/models.py declares.
@@ -27,7 +27,15 @@ def index_movies_by_deletion(database: orm.Database) -> None:
         database.execute("CREATE INDEX `movie_is_delete` ON `movie` (`is_delete`)")
 
 
-MIGRATIONS: Final = orm.Migrations([index_movies_by_deletion])
+def remember_deletions_hashes_and_ranges(database: orm.Database) -> None:
+    """When a movie was deleted, what an upload is verified against, which bytes of a movie a user has."""
+    for column in (Movie.delete_time, Upload.file_hash, DownloadRecord.ranges):
+        table = column.table.name
+        if not _has_column(database, table, column.name):
+            database.execute(f"ALTER TABLE `{table}` ADD COLUMN {orm.column_ddl(column, database.dialect)}")
+
+
+MIGRATIONS: Final = orm.Migrations([index_movies_by_deletion, remember_deletions_hashes_and_ranges])
 
 
 def prepare(database: orm.Database) -> None:
@@ -58,6 +66,12 @@ def _is_made(database: orm.Database) -> bool:
     if database.dialect == "sqlite":
         return bool(database.execute("SELECT 1 FROM sqlite_master WHERE type = 'table' AND name = 'movie'").rows)
     return _count(database, "tables", "table_name = 'movie'") > 0
+
+
+def _has_column(database: orm.Database, table: str, name: str) -> bool:
+    if database.dialect == "sqlite":
+        return any(row[1] == name for row in database.execute(f"PRAGMA table_info(`{table}`)").rows)
+    return _count(database, "columns", f"table_name = '{table}' AND column_name = '{name}'") > 0
 
 
 def _count(database: orm.Database, view: str, condition: str) -> int:
