@@ -204,6 +204,7 @@ class Uploader:
         connection = self._client.connection()
         self._hash.send_from(self._offset)
         size, position, started = self._source.size, self._offset, deque[float]()
+        self._progress(Progress(Phase.TRANSFERRING, position, size))
         while self._offset < size:
             if position < size and connection.in_flight < WINDOW:
                 started.append(time.monotonic())

@@ -13,6 +13,7 @@ from client_cli.app import App
 from client_cli.commands.batches import run_batch
 from client_cli.framework import YoukuCommand, YoukuGroup, command, pass_app
 from client_cli.output import Column
+from client_cli.progress import Phase, Progress, ProgressCallback
 from youku_evloop.errors import BadRequest
 
 if TYPE_CHECKING:
@@ -72,12 +73,29 @@ def upload(app: App, /, paths: tuple[Path, ...], limit_rate: str | None, **optio
 
         def send(path: Path, bars: Bars) -> dict[str, Any]:
             with bars.showing(text.visible(path.name)) as progress:
-                movie = youku.upload(path, progress=progress, limit_rate=rate, **movie_options)
+                telling = _telling_of_a_resume(app, path, progress)
+                movie = youku.upload(path, progress=telling, limit_rate=rate, **movie_options)
             result = {"path": str(path), "movie": movie}
             app.output.item(result, movie.id, f"{movie.id}  {text.visible(movie.name)}  ({text.size(movie.size)})")
             return result
 
         run_batch(app, "uploaded", paths, send, lambda path: {"path": str(path)})
+
+
+def _telling_of_a_resume(app: App, path: Path, progress: ProgressCallback) -> ProgressCallback:
+    """The same progress, and a message where the server has the beginning of the file from an earlier upload."""
+    begun = False
+
+    def tell(step: Progress) -> None:
+        nonlocal begun
+        if step.phase is Phase.TRANSFERRING and not begun:
+            begun = True
+            if step.done:
+                held = f"{text.size(step.done)} of {text.size(step.total)}"
+                app.message(f"{text.visible(path.name)}: the server has {held} already; resuming from there.")
+        progress(step)
+
+    return tell
 
 
 @click.group(

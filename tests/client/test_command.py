@@ -251,6 +251,17 @@ def test_unfinished_uploads_can_be_seen_and_cancelled(command: Command, peer: Pe
     assert command("uploads", "cancel", "u1").code == ExitCode.NOT_FOUND
 
 
+def test_an_upload_that_resumes_says_from_where(command: Command, peer: Peer) -> None:
+    data = DATA * 30
+    Path("a.avi").write_bytes(data)
+    peer.cuts = [len(data) - 1]
+    assert "resuming" not in command("upload", "a.avi", "--retry", "0").err
+    held = len(peer.parts["u1"])
+    assert 0 < held < len(data)
+    expected = f"a.avi: the server has {text.size(held)} of {text.size(len(data))} already; resuming from there.\n"
+    assert command("upload", "a.avi").err == expected
+
+
 def test_a_lost_connection_is_retried_and_said(command: Command, peer: Peer) -> None:
     Path("a.avi").write_bytes(DATA)
     peer.cuts = [100_000]
