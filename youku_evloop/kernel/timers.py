@@ -12,8 +12,11 @@ bucket comes up ("no, now later than that"). Only a deadline that comes *nearer*
 from __future__ import annotations
 
 import heapq
+import logging
 from collections.abc import Callable, Iterator
 from typing import Any, Final, Protocol
+
+log = logging.getLogger(__name__)
 
 COMPACT_ABOVE: Final = 64
 """Cancelled timers that are not worth a rebuild."""
@@ -99,7 +102,7 @@ class HasDeadline(Protocol):
 
 
 class DeadlineWheel:
-    """Deadlines to the second, for many items; never early, at most one tick late."""
+    """Deadlines to the second, for many items; never early, and at most two ticks late."""
 
     TICK: Final = 1.0
     FORGOTTEN: Final = -1
@@ -107,21 +110,25 @@ class DeadlineWheel:
     def __init__(self, call_later: Callable[..., object], now: Callable[[], float]) -> None:
         self._call_later = call_later
         self._now = now
-        self._buckets: dict[int, list[HasDeadline]] = {}
+        self._buckets: dict[int, set[HasDeadline]] = {}
         self._last_slot = int(now() / self.TICK)
         self._ticking = False
 
     def watch(self, item: HasDeadline, when: float) -> None:
         """Ask `item` at `when`, instead of when it would have been asked."""
-        item.wheel_slot = slot = max(int(when / self.TICK) + 1, self._last_slot + 1)
-        self._buckets.setdefault(slot, []).append(item)
+        self.forget(item)
         if not self._ticking:
             self._ticking = True
-            self._last_slot = max(self._last_slot, int(self._now() / self.TICK) - 1)
+            self._last_slot = int(self._now() / self.TICK) - 1  # nobody was there to be asked meanwhile
             self._call_later(self.TICK, self._tick)
+        item.wheel_slot = slot = max(int(when / self.TICK) + 1, self._last_slot + 1)
+        self._buckets.setdefault(slot, set()).add(item)
 
     def forget(self, item: HasDeadline) -> None:
-        """Never ask `item` again; its place in a bucket is skipped."""
+        """Never ask `item` again, and keep nothing of it."""
+        bucket = self._buckets.get(item.wheel_slot)
+        if bucket is not None:
+            bucket.discard(item)
         item.wheel_slot = self.FORGOTTEN
 
     def _tick(self) -> None:
@@ -129,14 +136,18 @@ class DeadlineWheel:
         for slot in range(self._last_slot + 1, int(now / self.TICK) + 1):
             self._last_slot = slot
             for item in self._buckets.pop(slot, ()):
-                if item.wheel_slot == slot:
+                if item.wheel_slot == slot:  # not forgotten or moved by one that was asked before it
                     self._ask(item, now)
         self._ticking = bool(self._buckets)
         if self._ticking:
             self._call_later(self.TICK, self._tick)
 
     def _ask(self, item: HasDeadline, now: float) -> None:
-        self.forget(item)
-        again = item.on_deadline(now)
+        item.wheel_slot = self.FORGOTTEN
+        try:
+            again = item.on_deadline(now)
+        except Exception:  # one that fails must not stop the wheel for all others
+            log.exception("the deadline of %r failed", item)
+            return
         if again is not None:
             self.watch(item, again)
