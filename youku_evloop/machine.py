@@ -10,6 +10,15 @@ from collections.abc import Mapping
 from enum import Enum
 from typing import TypeVar
 
+
+class Name(Enum):
+    """A state or an event. Members are single objects, so their identity hashes them: tables are asked at every frame,
+    and `Enum`'s own hash is the slowest part of that.
+    """
+
+    __hash__ = object.__hash__
+
+
 State = TypeVar("State", bound=Enum)
 Event = TypeVar("Event", bound=Enum)
 

@@ -10,14 +10,13 @@ import logging
 from collections import deque
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from enum import Enum
 from time import perf_counter
 from typing import TYPE_CHECKING, Any, Final
 
 from youku_evloop import orm
 from youku_evloop.commands import COMMANDS, Access, Command, Results
 from youku_evloop.errors import BadRequest, Forbidden, NotLoggedIn, Unavailable, YoukuError
-from youku_evloop.machine import step
+from youku_evloop.machine import Name, step
 from youku_evloop.services import uploads
 from youku_evloop.services.accounts import Login
 from youku_evloop.services.downloads import Range
@@ -42,7 +41,7 @@ LOST: Final = "lost"
 OK: Final = "ok"
 
 
-class SessionState(Enum):
+class SessionState(Name):
     """Whose conversation it is."""
 
     GREETING = "greeting"
@@ -52,7 +51,7 @@ class SessionState(Enum):
     LEAVING = "leaving"
 
 
-class SessionEvent(Enum):
+class SessionEvent(Name):
     """What moves a conversation on."""
 
     REQUEST = "first request"
@@ -111,6 +110,7 @@ class Session:
         "_desk",
         "_login",
         "_queue",
+        "_replied",
         "_who",
         "state",
     )
@@ -125,6 +125,7 @@ class Session:
         self._current: Request | Rejected | None = None
         self._queue: deque[Request | Rejected] | None = None  # none at rest: a deque is 600 bytes
         self._body = 0
+        self._replied = False
 
     # -- what the connection tells
 
@@ -248,6 +249,7 @@ class Session:
         """Reply with a piece of a file as the body; answers how many of its bytes went out."""
         head = self._reply({**results, "body": piece.count})
         segment = FileSegment(piece.fd, piece.offset, piece.count)
+        self._replied = True
         if not piece.count:
             self._connection.write(head)
             return 0
@@ -286,13 +288,13 @@ class Session:
         connection = self._connection
         began, moved = perf_counter(), connection.bytes_in + connection.bytes_out
         self._desk.set_label(name)
-        self._body = request.body
+        self._body, self._replied = request.body, False
         outcome = LOST
         try:
             reply = self._outcome(request)
             if self._body:
                 connection.receive(None)
-            if reply is not None:
+            if reply is not None and not self._replied:  # what fails after the reply is the log's business
                 connection.write(self._reply(reply))
             outcome = OK if reply is None else reply.get("error", OK)
         finally:

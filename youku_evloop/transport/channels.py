@@ -119,7 +119,12 @@ class TlsChannel:
         return self._sock.pending() > 0
 
     def shutdown(self) -> None:
-        """Say that nothing more will be written; what still comes is only dropped, so it need not be decrypted."""
+        """Say that nothing more will be written, in TLS (so that it cannot be forged) and below it.
+
+        What still comes is only dropped, so it is not decrypted any more.
+        """
+        with suppress(ssl.SSLError):  # it has been sent; that the peer's own has not come yet is the usual "failure"
+            self._sock.unwrap()
         with suppress(ValueError):
             self._sock.shutdown(socket.SHUT_WR)
 

@@ -8,12 +8,17 @@ Reading follows the state (`states.CONNECTION_TRANSITIONS`): a message that anno
 until somebody claims the body, so no byte of it is read without a place to go; so does an owner that has enough to do.
 Body bytes go from the socket into the one shared buffer and from there into the receiver's sink.
 
+Bytes that break the rules end what is read: the breach is handed on as the last message, so that everything before it
+is answered before it. Interest in the descriptor is withdrawn late, when it reports what nobody wants: most holds are
+over by then, and a system call at both ends of each would be dear.
+
 Nothing is allocated for a connection at rest: the buffer is shared, the queue is empty, and time is watched by the
 loop's wheel (`on_deadline`), which asks what the connection is waiting for instead of being told at every request.
 """
 
 from __future__ import annotations
 
+import logging
 import select
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Final, Protocol
@@ -40,6 +45,8 @@ from youku_evloop.wire.messages import Rejected, Request
 
 if TYPE_CHECKING:
     from youku_evloop.transport.listener import Transport
+
+log = logging.getLogger(__name__)
 
 Sink = Callable[[memoryview], object]
 
@@ -166,6 +173,7 @@ class Connection:
 
     def drained(self) -> None:
         """Park the task while the client takes its replies more slowly than they are made."""
+        self._require_peer()
         limits = self._transport.limits
         if self._writes.size > limits.write_high:
             while self._writes.size > limits.write_low:
@@ -185,6 +193,8 @@ class Connection:
         self.active_at = self._transport.loop.now
         if self.state is S.HOLDING:
             self._advance(E.RELEASE)
+        if self._gathering:
+            return
         self._deliver()
         self._update_interest()
         if self.state is S.READING and self._channel.pending():
@@ -226,7 +236,12 @@ class Connection:
                     self._read()
             elif events & BROKEN:
                 self.close()
+            else:
+                self._update_interest()
         except OSError:
+            self.close()
+        except Exception:  # nobody knows where it stands now
+            log.exception("%s: the connection failed", self.peer)
             self.close()
 
     def _read(self) -> None:
@@ -249,7 +264,6 @@ class Connection:
         self.bytes_in += count
         self._decoder.feed(buffer[:count])
         self._deliver()
-        self._update_interest()
 
     def _read_body(self) -> None:
         buffer, decoder = self._transport.buffer, self._decoder
@@ -280,16 +294,18 @@ class Connection:
             pass
 
     def _input_ended(self) -> None:
-        if not self._decoder.at_boundary:
-            self.close()
-            return
+        cut = None if self._decoder.at_boundary else BrokenFrame("The stream ended in the middle of a frame.")
+        self._end_input(cut)
+
+    def _end_input(self, breach: BrokenFrame | None) -> None:
         self._advance(E.END)
-        self._update_interest()
+        if breach is not None:
+            self.owner.message_received(Rejected(None, 0, breach))
         self.owner.input_ended()
 
     def _deliver(self) -> None:
         """Hand the messages that are here to the owner; replies they cause at once leave together."""
-        if self._gathering or self.state is not S.READING:
+        if self.state is not S.READING:
             return
         self._gathering = True
         try:
@@ -298,18 +314,22 @@ class Connection:
                 if message.body:
                     self._advance(E.HOLD)
                 self.owner.message_received(message)
-        except BrokenFrame as problem:
-            self.refuse(problem)
+        except BrokenFrame as breach:
+            self._end_input(breach)
         finally:
             self._gathering = False
+        if self._writes:
+            self._flush()
+        if not self._decoder.at_boundary:
+            self._expect_the_rest()
+
+    def _expect_the_rest(self) -> None:
         if (
             self.state is S.READING
             and self._waiting_for is not Patience.FRAME
             and self._current_wait() is Patience.FRAME
         ):
             self._wait_for(Patience.FRAME)
-        if self._writes:
-            self._flush()
 
     def _feed_sink(self, data: memoryview) -> None:
         if self._sink is None or not data:
@@ -336,6 +356,8 @@ class Connection:
                 self._wait_for(Patience.REPLY)
         elif self.state is S.FLUSHING:
             self._linger()
+        elif self._waiting_for is Patience.REPLY:
+            self._wait_for(self._current_wait())
         self._update_interest()
         if self._waiter is not None and self.state is not S.RECEIVING and self._writes_are_short():
             self._waiter.wake()
@@ -390,11 +412,11 @@ class Connection:
     def on_deadline(self, now: float) -> float | None:
         """Asked by the wheel: close what is late, answer when to ask again."""
         kind = self._current_wait()
-        if kind is not self._waiting_for:
+        if kind is not self._waiting_for or self._is_another_frame(kind):
             self._begin_wait(kind, now)
         elif self._too_slow(kind, now):
             self._give_up(kind)
-            return now + self._transport.limits.linger
+            return None if self.state is S.CLOSED else self._due(self._waiting_for)
         elif kind is not Patience.GREETING and kind is not Patience.LINGER:
             self._begin_wait(kind, now)
         return self._due(kind)
@@ -425,14 +447,19 @@ class Connection:
     def _due(self, kind: Patience) -> float:
         return self._waiting_since + patience(kind, self._transport.limits)
 
+    def _is_another_frame(self, kind: Patience) -> bool:
+        """Whether the frame that was waited for has come, and this is a later one."""
+        return kind is Patience.FRAME and self.active_at > self._waiting_since
+
     def _too_slow(self, kind: Patience, now: float) -> bool:
         if now < self._due(kind) or kind is Patience.WORK:
             return False
         if kind is Patience.IDLE:
             return now - self.active_at >= self._transport.limits.idle
+        if kind is Patience.GREETING or kind is Patience.LINGER:
+            return True
         moved = (self.bytes_out if kind is Patience.REPLY else self.bytes_in) - self._waiting_mark
-        least = self._transport.limits.least_rate * (now - self._waiting_since)
-        return kind in (Patience.GREETING, Patience.LINGER) or moved < least
+        return moved < self._transport.limits.least_rate * (now - self._waiting_since)
 
     def _give_up(self, kind: Patience) -> None:
         if kind in (Patience.LINGER, Patience.REPLY):

@@ -10,11 +10,10 @@ import logging
 import socket
 import ssl
 from collections.abc import Callable, Mapping
-from enum import Enum
 from typing import TYPE_CHECKING, Final
 
 from youku_evloop.kernel.loop import READ, WRITE
-from youku_evloop.machine import step
+from youku_evloop.machine import Name, step
 from youku_evloop.transport.channels import Channel, PlainChannel, TlsChannel
 from youku_evloop.wire.frames import TLS_HANDSHAKE
 
@@ -24,7 +23,7 @@ if TYPE_CHECKING:
 log = logging.getLogger(__name__)
 
 
-class DoorState(Enum):
+class DoorState(Name):
     """How far a newcomer is."""
 
     KNOCKING = "knocking"
@@ -32,7 +31,7 @@ class DoorState(Enum):
     GONE = "gone"
 
 
-class DoorEvent(Enum):
+class DoorEvent(Name):
     """What happens at the door."""
 
     TLS_SEEN = "first byte is TLS"

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from enum import Enum
 from typing import Final
 
 from youku_evloop.config import Limits
+from youku_evloop.machine import Name
 
 
-class ConnectionState(Enum):
+class ConnectionState(Name):
     """What the connection does with what comes in."""
 
     READING = "reading"
@@ -21,14 +21,14 @@ class ConnectionState(Enum):
     CLOSED = "closed"
 
 
-class ConnectionEvent(Enum):
+class ConnectionEvent(Name):
     """What moves a connection on."""
 
     HOLD = "owner has enough, or a body waits for its place"
     RELEASE = "owner wants more"
     CLAIM = "body has a place to go"
     BODY_DONE = "body is in"
-    END = "peer has no more to say"
+    END = "nothing more comes that could be read"
     FINISH = "nothing more to read"
     FLUSHED = "everything is sent"
     CLOSE = "connection is gone"
@@ -59,7 +59,7 @@ GOING: Final = frozenset({S.FLUSHING, S.LINGERING, S.CLOSED})
 """States in which nothing new is begun."""
 
 
-class Patience(Enum):
+class Patience(Name):
     """What a connection is waiting for, hence how long that may take."""
 
     GREETING = "its first request"
@@ -75,6 +75,7 @@ def patience(kind: Patience, limits: Limits) -> float:
     """Seconds that a connection may wait for it (or, where bytes are flowing, between two looks at how many)."""
     return {
         Patience.GREETING: limits.greeting,
+        Patience.WORK: limits.greeting,  # never too long: the soonest that what comes after it may be late
         Patience.FRAME: limits.window,
         Patience.BODY: limits.window,
         Patience.REPLY: limits.stalled_write,

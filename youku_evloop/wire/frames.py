@@ -23,7 +23,7 @@ from typing import Any, Final, Generic, Protocol, TypeVar
 import msgspec
 
 from youku_evloop.errors import BrokenFrame
-from youku_evloop.machine import step
+from youku_evloop.machine import Name, step
 
 MAX_FRAME: Final = 64 * 1024
 """Bytes of one payload. Bulk data travels in bodies, so this is ample, and it bounds what a stranger makes us hold."""
@@ -32,7 +32,7 @@ HEADER_SIZE: Final = 4
 TLS_HANDSHAKE: Final = 0x16
 
 
-class FrameState(Enum):
+class FrameState(Name):
     """Where the decoder is in the stream."""
 
     HEADER = "header"
@@ -41,7 +41,7 @@ class FrameState(Enum):
     BROKEN = "broken"
 
 
-class FrameEvent(Enum):
+class FrameEvent(Name):
     """What moves the decoder on."""
 
     LENGTH_READ = "length read"
@@ -100,7 +100,7 @@ class FrameDecoder(Generic[MessageT]):
     @property
     def at_boundary(self) -> bool:
         """Whether the stream may end here without cutting a message or a body in two."""
-        return self.state is FrameState.HEADER and not self.buffered
+        return self.state is FrameState.HEADER and not self._buffer
 
     @property
     def buffered(self) -> int:
