@@ -1,0 +1,150 @@
+"""A bare connection that speaks docs/protocol.md: written from that page, with nothing of the client or the server."""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+import hmac
+import json
+import secrets
+import socket
+from types import TracebackType
+from typing import Any, Final, Self
+
+PATIENCE: Final = 60.0
+"""Seconds without a byte after which a test fails instead of waiting for ever."""
+
+Reply = dict[str, Any]
+
+
+class Wire:
+    """One socket. `events` are those that came between the replies."""
+
+    def __init__(self, address: str, token: str | None = None) -> None:
+        host, _, port = address.rpartition(":")
+        self.sock = socket.create_connection((host, int(port)), PATIENCE)
+        self.events: list[Reply] = []
+        self._last_id = 0
+        if token is not None:
+            self.ask("hello", token=token)
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, _: TracebackType | None) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """Hang up."""
+        self.sock.close()
+
+    # -- bytes
+
+    def send_bytes(self, data: bytes) -> None:
+        """Whatever bytes."""
+        self.sock.sendall(data)
+
+    def send_payload(self, payload: bytes) -> None:
+        """A frame of whatever payload."""
+        self.send_bytes(len(payload).to_bytes(4, "big") + payload)
+
+    def read(self, count: int) -> bytes:
+        """Exactly so many bytes."""
+        data = bytearray()
+        while len(data) < count:
+            piece = self.sock.recv(min(count - len(data), 1 << 20))
+            if not piece:
+                raise EOFError(f"the server hung up after {len(data)} of {count} bytes")
+            data += piece
+        return bytes(data)
+
+    def end(self) -> None:
+        """Say that nothing more will come, and go on listening."""
+        self.sock.shutdown(socket.SHUT_WR)
+
+    def rest(self) -> bytes:
+        """Everything until the server closes its side."""
+        data = bytearray()
+        while piece := self.sock.recv(1 << 20):
+            data += piece
+        return bytes(data)
+
+    # -- messages
+
+    def send(self, op: str, body: bytes | None = None, **arguments: Any) -> int:
+        """A request, with its body if it has one; answers its id."""
+        self._last_id += 1
+        fields = {"id": self._last_id, "op": op, **arguments}
+        self.send_payload(json.dumps(fields if body is None else {**fields, "body": len(body)}).encode())
+        if body is not None:
+            self.send_bytes(body)
+        return self._last_id
+
+    def receive(self) -> Reply:
+        """The next reply, whichever request it answers."""
+        while True:
+            size = int.from_bytes(self.read(4), "big")
+            message = json.loads(self.read(size))
+            assert isinstance(message, dict)
+            if "event" not in message:
+                return message
+            self.events.append(message)
+
+    def request(self, op: str, body: bytes | None = None, **arguments: Any) -> Reply:
+        """A request and its reply, good or bad."""
+        sent = self.send(op, body, **arguments)
+        reply = self.receive()
+        assert reply["id"] == sent, reply
+        return reply
+
+    def ask(self, op: str, body: bytes | None = None, **arguments: Any) -> Reply:
+        """A request that has to be granted."""
+        reply = self.request(op, body, **arguments)
+        assert reply["ok"] is True, reply
+        return reply
+
+    def refused(self, op: str, body: bytes | None = None, **arguments: Any) -> Reply:
+        """A request that has to be refused: the error."""
+        reply = self.request(op, body, **arguments)
+        assert reply["ok"] is False and reply["message"], reply
+        return reply
+
+    # -- conversations
+
+    def register(self, name: str, password: str, iterations: int = 4096) -> Reply:
+        """A new account; the few rounds are cheap."""
+        salt = secrets.token_bytes(16)
+        salted = _salted(password, salt, iterations)
+        stored_key = hashlib.sha256(_hmac(salted, b"Client Key")).digest()
+        keys = {"stored_key": stored_key, "server_key": _hmac(salted, b"Server Key"), "salt": salt}
+        encoded: dict[str, Any] = {field: base64.b64encode(key).decode() for field, key in keys.items()}
+        return self.request("account.register", name=name, iterations=iterations, **encoded)
+
+    def log_in(self, name: str, password: str) -> Reply:
+        """The SCRAM-SHA-256 exchange of RFC 5802; the reply of `account.proof`, the server's own proof checked."""
+        nonce = secrets.token_urlsafe(18)
+        bare = f"n={name},r={nonce}"
+        first = self.request("account.login", message=f"n,,{bare}")
+        if not first["ok"]:
+            return first
+        fields = dict(part.split("=", 1) for part in first["message"].split(","))
+        assert fields["r"].startswith(nonce)
+        salted = _salted(password, base64.b64decode(fields["s"]), int(fields["i"]))
+        without_proof = f"c={base64.b64encode(b'n,,').decode()},r={fields['r']}"
+        signed = f"{bare},{first['message']},{without_proof}".encode()
+        client_key = _hmac(salted, b"Client Key")
+        signature = _hmac(hashlib.sha256(client_key).digest(), signed)
+        proof = base64.b64encode(bytes(a ^ b for a, b in zip(client_key, signature, strict=True))).decode()
+        final = self.request("account.proof", message=f"{without_proof},p={proof}")
+        if final["ok"]:
+            server_signature = base64.b64encode(_hmac(_hmac(salted, b"Server Key"), signed)).decode()
+            assert final["message"] == f"v={server_signature}"
+        return final
+
+
+def _salted(password: str, salt: bytes, iterations: int) -> bytes:
+    return hashlib.pbkdf2_hmac("sha256", password.encode(), salt, iterations)
+
+
+def _hmac(key: bytes, data: bytes) -> bytes:
+    return hmac.digest(key, data, "sha256")
