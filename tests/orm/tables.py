@@ -55,7 +55,7 @@ class Everything(orm.Model, table="everything"):
     blob = orm.Binary(1 << 21, null=True)
     moment = orm.DateTime(null=True)
     colour = orm.Enum(Colour, null=True)
-    data: orm.Json[Any] = orm.Json(null=True)
+    data: orm.Field[Any] = orm.Json(null=True)
 
 
 class Order(orm.Model, table="order", indexes=[orm.Index("group", "key")]):

@@ -25,7 +25,7 @@ def book(author: Author) -> Book:
 # declaring
 
 
-def key() -> orm.Integer[int]:
+def key() -> orm.Field[int]:
     return orm.Integer(primary_key=True)
 
 

@@ -16,10 +16,9 @@ from .errors import FieldError, ModelError
 
 T = TypeVar("T")
 Raw: TypeAlias = int | float | str | bytes | None
-Order: TypeAlias = "Expression[Any] | Ordering"
-Piece: TypeAlias = "str | Expression[Any] | Ordering | Subselect"
+Piece: TypeAlias = "str | Compilable"
 
-SMALLEST, LARGEST = -(2**63), 2**63 - 1  # what a BIGINT, and SQLite's INTEGER, can hold
+INTEGERS = range(-(2**63), 2**63)  # what a BIGINT, and SQLite's INTEGER, can hold
 
 
 class Statement:
@@ -40,12 +39,13 @@ class Statement:
                 piece.compile(self)
         return self
 
-    def join(self, separator: str, items: Iterable[Piece]) -> Statement:
+    def join(self, before: str, separator: str, items: Iterable[Piece]) -> Statement:
+        """Nothing, if there are no items."""
         for number, item in enumerate(items):
-            self.add(separator, item) if number else self.add(item)
+            self.add(separator if number else before, item)
         return self
 
-    def alias(self, key: Any) -> str:
+    def alias(self, key: object) -> str:
         """The alias of a table, or of the table that a joined foreign key leads to."""
         alias = self.aliases.get(key, "")
         if alias is None:
@@ -66,7 +66,7 @@ def plain(value: object) -> Raw:
         return plain(value.value)
     if isinstance(value, datetime) and value.tzinfo is not None:
         return timestamp(value)
-    if isinstance(value, int) and SMALLEST <= value <= LARGEST:
+    if isinstance(value, int) and int(value) in INTEGERS:
         return int(value)
     if isinstance(value, str) and is_unicode(value):
         return str(value)
@@ -86,55 +86,62 @@ def is_unicode(text: str) -> bool:
         return False
 
 
-class Expression(Generic[T]):
-    """Anything with a value in SQL. Comparisons give conditions, to be joined with `&`, `|` and `~`."""
-
-    decoder: Callable[[Any], Any] | None = None  # turns what the database gives into T; None: it is T already
+class Compilable:
+    """What can write itself into a statement; a query does so as a subquery."""
 
     def compile(self, out: Statement) -> None:
         raise NotImplementedError
+
+    def __bool__(self) -> bool:
+        raise TypeError("SQL is neither true nor false here: join conditions with &, | and ~; ask a query with exists()")
+
+
+class Expression(Compilable, Generic[T]):
+    """Anything with a value in SQL. Comparisons give conditions, to be joined with `&`, `|` and `~`."""
+
+    decoder: Callable[[Any], Any] | None = None  # turns what the database gives into T; None: it is T already
 
     def encode(self, value: Any) -> Raw:
         """The stored form of a Python value that is compared with, or added to, this expression."""
         return plain(value)
 
-    def _operand(self, value: object) -> Expression[Any]:
+    def operand(self, value: object) -> Expression[Any]:
         return value if isinstance(value, Expression) else Value(self.encode(value))
 
-    def _compare(self, operator: str, value: object) -> Condition:
+    def compare(self, operator: str, value: object) -> Condition:
         if value is None:
             raise ModelError(f"NULL cannot be compared with{operator}: use is_null()")
-        return Operation(self, operator, self._operand(value))
+        return Operation(self, operator, self.operand(value))
 
     def __eq__(self, other: object) -> Condition:  # type: ignore[override]  # SQL, not a truth value
-        return self.is_null() if other is None else self._compare(" = ", other)
+        return self.is_null() if other is None else self.compare(" = ", other)
 
     def __ne__(self, other: object) -> Condition:  # type: ignore[override]  # SQL, not a truth value
-        return self.is_null(False) if other is None else self._compare(" <> ", other)
+        return self.is_null(False) if other is None else self.compare(" <> ", other)
 
     __hash__ = object.__hash__
 
     def __lt__(self, other: T | Expression[T]) -> Condition:
-        return self._compare(" < ", other)
+        return self.compare(" < ", other)
 
     def __le__(self, other: T | Expression[T]) -> Condition:
-        return self._compare(" <= ", other)
+        return self.compare(" <= ", other)
 
     def __gt__(self, other: T | Expression[T]) -> Condition:
-        return self._compare(" > ", other)
+        return self.compare(" > ", other)
 
     def __ge__(self, other: T | Expression[T]) -> Condition:
-        return self._compare(" >= ", other)
+        return self.compare(" >= ", other)
 
     def between(self, low: T, high: T) -> Condition:
         """Both ends included."""
-        return Operation(self, " BETWEEN ", self._operand(low), " AND ", self._operand(high))
+        return Operation(self, " BETWEEN ", self.operand(low), " AND ", self.operand(high))
 
-    def in_(self, values: Iterable[T] | Subselect) -> Condition:
+    def in_(self, values: Iterable[T] | Compilable) -> Condition:
         """One of the values, or of a query's one column. Nothing is in an empty list."""
-        if isinstance(values, Subselect):
+        if isinstance(values, Compilable):
             return Operation(self, " IN ", values)
-        pieces = [piece for value in values for piece in (", ", self._operand(value))]
+        pieces = [piece for value in values for piece in (", ", self.operand(value))]
         return Operation(self, " IN (", *pieces[1:], ")") if pieces else Operation("1 = 0")
 
     def like(self, pattern: str) -> Condition:
@@ -147,8 +154,7 @@ class Expression(Generic[T]):
 
     def contains(self, text: str, *, ignore_case: bool = False) -> Condition:
         """The text itself, `%` and `_` included, stands somewhere in the value."""
-        pattern = "%" + _escaped(text) + "%"
-        return self.ilike(pattern) if ignore_case else self.like(pattern)
+        return (self.ilike if ignore_case else self.like)(f"%{_escaped(text)}%")
 
     def startswith(self, text: str) -> Condition:
         return self.like(_escaped(text) + "%")
@@ -166,13 +172,13 @@ class Expression(Generic[T]):
         return Operation("NOT (", self, ")")
 
     def __add__(self, other: T | Expression[T]) -> Expression[T]:
-        return Operation("(", self, " + ", self._operand(other), ")")
+        return Operation("(", self, " + ", self.operand(other), ")")
 
     def __sub__(self, other: T | Expression[T]) -> Expression[T]:
-        return Operation("(", self, " - ", self._operand(other), ")")
+        return Operation("(", self, " - ", self.operand(other), ")")
 
     def __mul__(self, other: T | Expression[T]) -> Expression[T]:
-        return Operation("(", self, " * ", self._operand(other), ")")
+        return Operation("(", self, " * ", self.operand(other), ")")
 
     def desc(self) -> Ordering:
         return Ordering(self, " DESC")
@@ -180,18 +186,8 @@ class Expression(Generic[T]):
     def asc(self) -> Ordering:
         return Ordering(self, "")
 
-    def __bool__(self) -> bool:
-        raise TypeError("an SQL expression is neither true nor false here: join conditions with &, | and ~")
 
-
-class Subselect:
-    """A query inside another one."""
-
-    def compile(self, out: Statement) -> None:
-        raise NotImplementedError
-
-
-class Ordering:
+class Ordering(Compilable):
     """An expression in an ORDER BY, and its direction."""
 
     def __init__(self, expression: Expression[Any], direction: str) -> None:
@@ -217,19 +213,22 @@ class Value(Expression[Any]):
 
 
 class Operation(Expression[T]):
-    """Text and expressions one after the other; `like` lends its type of value."""
+    """Text and expressions one after the other."""
 
-    def __init__(self, *pieces: Piece, typed: Expression[Any] | None = None) -> None:
+    def __init__(self, *pieces: Piece) -> None:
         self.pieces = pieces
-        if typed is not None:
-            self.decoder = typed.decoder
-            self.encode = typed.encode  # type: ignore[method-assign]  # per object, so that nothing is looked up twice
 
     def compile(self, out: Statement) -> None:
         out.add(*self.pieces)
 
+    def like_type(self, expression: Expression[Any]) -> Operation[T]:
+        """The same, with the other expression's type of value."""
+        self.decoder, self.encode = expression.decoder, expression.encode  # type: ignore[method-assign]
+        return self
+
 
 Condition: TypeAlias = Expression[bool]
+Order: TypeAlias = Expression[Any] | Ordering
 
 
 def _escaped(text: str) -> str:

@@ -17,9 +17,7 @@ def utcnow() -> datetime:
 
 def count(expression: Expression[Any] | None = None, *, distinct: bool = False) -> Expression[int]:
     """How many rows; of an expression: in how many rows it is not NULL."""
-    if expression is None:
-        return Operation("COUNT(*)")
-    return Operation("COUNT(DISTINCT " if distinct else "COUNT(", expression, ")")
+    return Operation("COUNT(DISTINCT " if distinct else "COUNT(", "*" if expression is None else expression, ")")
 
 
 def sum(expression: Expression[T]) -> Expression[T | None]:
@@ -28,15 +26,19 @@ def sum(expression: Expression[T]) -> Expression[T | None]:
 
 
 def avg(expression: Expression[Any]) -> Expression[float | None]:
-    return Operation("AVG(", expression, ")", typed=_FLOAT)
+    average: Operation[float | None] = Operation("AVG(", expression, ")")
+    average.decoder = float
+    return average
 
 
 def min(expression: Expression[T]) -> Expression[T | None]:
-    return Operation("MIN(", expression, ")", typed=expression)
+    smallest: Operation[T | None] = Operation("MIN(", expression, ")")
+    return smallest.like_type(expression)
 
 
 def max(expression: Expression[T]) -> Expression[T | None]:
-    return Operation("MAX(", expression, ")", typed=expression)
+    largest: Operation[T | None] = Operation("MAX(", expression, ")")
+    return largest.like_type(expression)
 
 
 def lower(expression: Expression[str]) -> Expression[str]:
@@ -45,12 +47,6 @@ def lower(expression: Expression[str]) -> Expression[str]:
 
 def coalesce(expression: Expression[Any], *others: Expression[Any] | T) -> Expression[Any]:
     """The first that is not NULL."""
-    pieces = [piece for other in others for piece in (", ", expression._operand(other))]
-    return Operation("COALESCE(", expression, *pieces, ")", typed=expression)
-
-
-class _Float(Expression[float]):
-    decoder = float
-
-
-_FLOAT = _Float()
+    pieces = [piece for other in others for piece in (", ", expression.operand(other))]
+    first: Operation[Any] = Operation("COALESCE(", expression, *pieces, ")")
+    return first.like_type(expression)

@@ -3,18 +3,18 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any, ClassVar, TypeVar
 
 from .database import current_database
 from .errors import ModelError, NotFound
 from .expressions import Condition, Expression, Raw, Statement, Value
 from .fields import Field, ForeignKey, Index, Table, Unique
-from .query import Query, assign
+from .query import Query, assignments
 
 M = TypeVar("M", bound="Model")
 IDENTIFIER = re.compile(r"[A-Za-z_][A-Za-z0-9_]{0,62}")  # 64 characters is MySQL's limit
-VALUES_AT_ONCE = 30_000  # in one INSERT: SQLite takes 32,766
+VALUES_AT_ONCE = 10_000  # in one INSERT: SQLite takes 32,766
 BYTES_AT_ONCE = 1 << 20  # in one INSERT: far below any server's max_allowed_packet
 
 
@@ -26,59 +26,45 @@ class ModelMeta(type):
     def __new__(mcls, name: str, bases: tuple[type, ...], namespace: dict[str, Any], *, table: str | None = None,
                 indexes: Sequence[Index] = ()) -> ModelMeta:  # fmt: skip
         declared = {key: value for key, value in namespace.items() if isinstance(value, Field | ForeignKey)}
-        for attribute, relation in declared.items():
-            if isinstance(relation, ForeignKey):
-                namespace[f"{attribute}_id"] = relation.column
-        cls = super().__new__(mcls, name, bases, namespace)
+        columns = [
+            (f"{key}_id", value.column) if isinstance(value, ForeignKey) else (key, value)
+            for key, value in declared.items()
+        ]
+        cls = super().__new__(mcls, name, bases, {**namespace, **dict(columns)})
         if bases:
-            cls.__table__ = _table(cls, table or re.sub(r"(?<=.)([A-Z])", r"_\1", name).lower(), declared, indexes)
+            cls.__table__ = _table(cls, table or re.sub(r"(?<=.)([A-Z])", r"_\1", name).lower(), columns)
+            for key, value in declared.items():
+                value.table = cls.__table__
+                if isinstance(value, ForeignKey):
+                    value.name, value.column.table, cls.__table__.relations[key] = key, cls.__table__, value
+            cls.__table__.indexes = _indexes(cls.__table__, indexes)
         return cls
 
 
-def _table(cls: type, name: str, declared: Mapping[str, Any], indexes: Sequence[Index]) -> Table:
-    fields: dict[str, Field[Any]] = {}
-    relations: dict[str, ForeignKey[Any]] = {}
-    for attribute, found in declared.items():
-        if isinstance(found, ForeignKey):
-            relations[attribute] = found
-            _add_column(cls, fields, attribute + "_id", found.column)
-        else:
-            _add_column(cls, fields, attribute, found)
-    primary = [column for column in fields.values() if column.primary_key]
+def _table(cls: type, name: str, columns: Sequence[tuple[str, Field[Any]]]) -> Table:
+    fields = dict(columns)
+    for column, field in columns:
+        if fields[column] is not field or hasattr(Model, column):
+            raise ModelError(f"{cls.__name__} cannot have a field {column!r}: the name is taken")
+        field.name = column
+    for identifier in (name, *fields):
+        if not IDENTIFIER.fullmatch(identifier):
+            raise ModelError(f"{cls.__name__}: {identifier!r} cannot be the name of a table or column")
+    primary = [field for field in fields.values() if field.primary_key]
     if len(primary) != 1:
-        found_names = ", ".join(column.name for column in primary) or "none"
-        raise ModelError(f"{cls.__name__} needs one field with primary_key=True; it has {found_names}")
-    table = Table(cls, _identifier(cls, name), fields, relations, primary[0])
-    for column in fields.values():
-        column.table = table
-    for attribute, key in relations.items():
-        key.table, key.name = table, attribute
-    table.indexes = _indexes(table, indexes)
-    return table
-
-
-def _add_column(cls: type, fields: dict[str, Field[Any]], name: str, column: Field[Any]) -> None:
-    if name in fields or hasattr(Model, name):
-        raise ModelError(f"{cls.__name__} cannot have a field {name!r}: the name is taken")
-    column.name = _identifier(cls, name)
-    fields[name] = column
-
-
-def _identifier(cls: type, name: str) -> str:
-    if not IDENTIFIER.fullmatch(name):
-        raise ModelError(f"{cls.__name__}: {name!r} cannot be the name of a table or column")
-    return name
+        found = ", ".join(field.name for field in primary) or "none"
+        raise ModelError(f"{cls.__name__} needs one field with primary_key=True; it has {found}")
+    return Table(cls, name, fields, {}, primary[0])
 
 
 def _indexes(table: Table, composite: Sequence[Index]) -> list[Index]:
     """All indexes of a table, by column names: those of single fields first."""
     single = [
-        (Unique if column.unique else Index)(column.name)
-        for column in table.columns
-        if (column.unique or column.index) and not column.primary_key
+        (Unique if field.unique else Index)(field.name)
+        for field in table.columns
+        if (field.unique or field.index) and not field.primary_key
     ]
-    columns = [[getattr(found, "column", found).name for found in map(table.find, index.names)] for index in composite]
-    return single + [type(index)(*names) for index, names in zip(composite, columns, strict=True)]
+    return single + [type(index)(*(table.column(name).name for name in index.names)) for index in composite]
 
 
 class Model(metaclass=ModelMeta):
@@ -89,9 +75,8 @@ class Model(metaclass=ModelMeta):
 
     def __init__(self, **values: Any) -> None:
         """An object that the database does not have yet: `save()` inserts it."""
-        table = self.__table__
-        self.__dict__.update(table.complete(values))
-        for name in values.keys() & table.relations.keys():
+        self.__dict__ = self.__table__.complete(values)
+        for name in values.keys() & self.__table__.relations.keys():
             self.__dict__[name] = values[name]
 
     # rows of the table
@@ -114,13 +99,11 @@ class Model(metaclass=ModelMeta):
         """Insert all the rows or none of them; how many. No objects are made."""
         table = cls.__table__
         filled = [table.complete(row) for row in rows]
-        if not filled:
-            return 0
-        columns = table.unnumbered if table.auto and table.primary.name not in filled[0] else table.columns
-        stored = [[column.store(row.get(column.name)) for column in columns] for row in filled]
+        columns = [field for field in table.columns if filled and field.name in filled[0]]
+        stored = [[field.store(row.get(field.name)) for field in columns] for row in filled]
         with current_database().transaction():
-            for batch in _batches(stored, VALUES_AT_ONCE // len(columns)):
-                _insert_rows(table, columns, batch)
+            for batch in _batches(stored):
+                _insert(table, columns, batch)
         return len(stored)
 
     @classmethod
@@ -129,23 +112,20 @@ class Model(metaclass=ModelMeta):
         """Insert a row, or, where one with the same unique `key` exists, set `update` in it.
 
         Without `update`, all the values given are set but the key; with an empty one, the row stays as it is."""
-        table, keys = cls.__table__, [key] if isinstance(key, Field) else list(key)
-        row = table.complete(values)
-        names = [column.name for column in keys]
+        table, keys = cls.__table__, [field.name for field in ([key] if isinstance(key, Field) else key)]
         if update is None:
-            update = {name: value for name, value in values.items() if name not in names}
-        columns = [column for column in table.columns if column.name in row]
-        out = Statement({table: table.name})
-        out.add(_insert_sql(table, columns, 1))
-        out.values += [column.store(row[column.name]) for column in columns]
-        database = current_database()
-        if database.dialect == "mysql":
-            out.add(" ON DUPLICATE KEY UPDATE " + ("" if update else f"`{names[0]}` = `{table.name}`.`{names[0]}`"))
+            update = {name: value for name, value in table.by_column(values).items() if name not in keys}
+        row = table.complete(values)
+        columns = [field for field in table.columns if field.name in row]
+        out, places = Statement({table: table.name}), [Value(field.store(row[field.name])) for field in columns]
+        out.add(_insert_into(table, columns)).join("(", ", ", places).add(")")
+        if current_database().dialect == "mysql":
+            out.add(" ON DUPLICATE KEY UPDATE " + ("" if update else f"`{keys[0]}` = `{table.name}`.`{keys[0]}`"))
         else:
-            out.add(" ON CONFLICT (" + ", ".join(f"`{name}`" for name in names) + ") DO ")
+            out.add(f" ON CONFLICT ({', '.join(f'`{name}`' for name in keys)}) DO ")
             out.add("UPDATE SET " if update else "NOTHING")
-        assign(out, table, dict(update))
-        database.perform(*out.finish(), write=True, table=table)
+        out.join("", ", ", assignments(table, update))
+        current_database().perform(*out.finish(), write=True, table=table)
 
     # this row
 
@@ -156,12 +136,9 @@ class Model(metaclass=ModelMeta):
         if self._stored is None:
             self._insert()
             return
-        row = self._row(self.__table__.columns)
-        changed = {
-            column.name: Value(value)
-            for column, value, before in zip(self.__table__.columns, row, self._stored, strict=True)
-            if value != before
-        }
+        columns = self.__table__.columns
+        row = [field.store(self.__dict__.get(field.name)) for field in columns]
+        changed = {f.name: Value(new) for f, new, old in zip(columns, row, self._stored, strict=True) if new != old}
         if changed:
             self._write(changed)
             self._settle(row)
@@ -175,16 +152,13 @@ class Model(metaclass=ModelMeta):
                 self.__dict__.pop(name, None)
                 continue
             setattr(self, name, value)
-            found = table.find(name)
-            column = found.column if isinstance(found, ForeignKey) else found
-            stored[table.place(column)] = column.store(getattr(self, column.name))
+            column = table.column(name)
+            stored[table.positions[column.name]] = column.store(self.__dict__[column.name])
         self._stored = tuple(stored)
 
     def refresh(self) -> None:
         """Read the row again; `NotFound` if it is gone."""
-        fresh = self._myself().get()
-        self.__dict__.clear()
-        self.__dict__.update(fresh.__dict__)
+        self.__dict__ = self._myself().get().__dict__
 
     def delete(self) -> None:
         """Delete the row; `NotFound` if it is gone. Saving the object afterwards would insert it anew."""
@@ -192,73 +166,69 @@ class Model(metaclass=ModelMeta):
             raise NotFound(f"{self!r} is gone")
         self._stored = None
 
-    def _row(self, columns: Sequence[Field[Any]]) -> list[Raw]:
-        values = self.__dict__
-        return [column.store(values.get(column.name)) for column in columns]
-
     def _insert(self) -> None:
-        table = self.__table__
-        numbered = table.auto and self.__dict__.get(table.primary.name) is None
-        columns = table.unnumbered if numbered else table.columns
-        row = self._row(columns)
-        last_id = _insert_rows(table, columns, [row])
+        table, values = self.__table__, self.__dict__
+        numbered = table.numbered and values.get(table.primary.name) is None
+        columns = [field for field in table.columns if field is not table.primary] if numbered else table.columns
+        row = [field.store(values.get(field.name)) for field in columns]
+        last_id = _insert(table, columns, [row])
         if numbered:
-            self.__dict__[table.primary.name] = last_id
-            row.insert(table.place(table.primary), last_id)
+            values[table.primary.name] = last_id
+            row.insert(table.positions[table.primary.name], last_id)
         self._settle(row)
 
     def _settle(self, row: Sequence[Raw]) -> None:
         """Remember what the database has now, and show it as it would be read back."""
         self._stored = tuple(row)
         for position, name, decoder in self.__table__.decoders:
-            raw = row[position]
-            self.__dict__[name] = None if raw is None else decoder(raw)
+            self.__dict__[name] = None if row[position] is None else decoder(row[position])
 
     def _myself(self) -> Query[Any]:
-        """The row of this object, as it was known when loaded."""
+        """The row of this object, by the key it was loaded with."""
         if self._stored is None:
             raise ModelError(f"{self!r} is not in the database: save() it first")
         table = self.__table__
-        key = self._stored[table.place(table.primary)]
-        return Query(table).where(table.primary._compare(" = ", Value(key)))
+        key = Value(self._stored[table.positions[table.primary.name]])
+        return Query(table).where(table.primary.compare(" = ", key))
 
     def _write(self, values: Mapping[str, Any]) -> None:
         if self._myself().update(**values) == 0 and values:
             raise NotFound(f"{self!r} is gone")
 
+    def _key(self) -> Any:
+        return self.__dict__.get(self.__table__.primary.name)
+
     def __eq__(self, other: object) -> bool:
         """The same row of the same table."""
-        return self is other or (type(self) is type(other) and None is not self._key() == other._key())
+        if not isinstance(other, Model) or type(self) is not type(other):
+            return False
+        return self is other or (self._key() is not None and self._key() == other._key())
 
     def __hash__(self) -> int:
         return hash((type(self), self._key()))
-
-    def _key(self) -> Any:
-        return self.__dict__.get(self.__table__.primary.name)
 
     def __repr__(self) -> str:
         return f"<{type(self).__name__} {self.__table__.primary.name}={self._key()!r}>"
 
 
-def _insert_sql(table: Table, columns: Sequence[Field[Any]], rows: int) -> str:
-    names = ", ".join(f"`{column.name}`" for column in columns)
-    places = "(" + ", ".join("?" * len(columns)) + ")"
-    return f"INSERT INTO `{table.name}` ({names}) VALUES " + ", ".join([places] * rows)
+def _insert_into(table: Table, columns: Sequence[Field[Any]]) -> str:
+    return f"INSERT INTO `{table.name}` ({', '.join(f'`{field.name}`' for field in columns)}) VALUES "
 
 
-def _insert_rows(table: Table, columns: Sequence[Field[Any]], rows: Sequence[Sequence[Raw]]) -> int | None:
+def _insert(table: Table, columns: Sequence[Field[Any]], rows: Sequence[Sequence[Raw]]) -> int | None:
+    places = ", ".join(["(" + ", ".join("?" * len(columns)) + ")"] * len(rows))
     values = [value for row in rows for value in row]
-    return current_database().perform(_insert_sql(table, columns, len(rows)), values, True, table).last_id
+    return current_database().perform(_insert_into(table, columns) + places, values, True, table).last_id
 
 
-def _batches(rows: Sequence[Sequence[Raw]], most: int) -> Iterable[Sequence[Sequence[Raw]]]:
+def _batches(rows: Sequence[Sequence[Raw]]) -> Iterator[Sequence[Sequence[Raw]]]:
     """The rows in parts small enough for one statement each."""
     start = size = 0
     for number, row in enumerate(rows):
         weight = sum(len(value) for value in row if isinstance(value, str | bytes))
-        if number > start and (number - start >= most or size + weight > BYTES_AT_ONCE):
+        if size and (size + weight > BYTES_AT_ONCE or (number - start + 1) * len(row) > VALUES_AT_ONCE):
             yield rows[start:number]
             start, size = number, 0
-        size += weight
-    yield rows[start:]
-
+        size += weight + 1
+    if rows:
+        yield rows[start:]

@@ -3,20 +3,21 @@ one of `all`, `first`, `get`, `rows`, `count`, `exists`, `iterate`, `update`, `d
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, Generic, Self, TypeVar
 
 from .database import current_database
 from .errors import ModelError, NotFound
-from .expressions import LARGEST, Condition, Expression, Order, Ordering, Raw, Statement, Subselect, Value
+from .expressions import Compilable, Condition, Expression, Operation, Order, Ordering, Raw, Statement, Value
 from .fields import Field, ForeignKey, Table
 from .functions import count
 
 M = TypeVar("M")
 BATCH = 1000  # rows that `iterate` holds at a time
+ALL_ROWS = 2**63 - 1  # a LIMIT that is none, which MySQL wants before an OFFSET
 
 
-class Query(Subselect, Generic[M]):
+class Query(Compilable, Generic[M]):
     """The rows of a model that meet all conditions, in an order, from and up to a number."""
 
     _where: tuple[Condition, ...] = ()
@@ -26,9 +27,8 @@ class Query(Subselect, Generic[M]):
     _groups: tuple[Expression[Any], ...] = ()
     _having: tuple[Condition, ...] = ()
     _limit: int | None = None
-    _offset: int | None = None
-    _distinct = False
-    _for_update = False
+    _offset = 0
+    _distinct = _for_update = False
 
     def __init__(self, table: Table) -> None:
         self._table = table
@@ -42,7 +42,7 @@ class Query(Subselect, Generic[M]):
 
     def where(self, *conditions: Condition, **equal: Any) -> Self:
         """Only rows that meet these conditions too; `name=value` means equal, `name=None` means NULL."""
-        named = [self._table.find(name) == value for name, value in equal.items()]
+        named = [self._table.member(name) == value for name, value in equal.items()]
         return self._with(_where=(*self._where, *conditions, *named))
 
     def order_by(self, *order: Order) -> Self:
@@ -88,13 +88,13 @@ class Query(Subselect, Generic[M]):
         if last is None:
             return self
         values = list(last) if isinstance(last, list | tuple) else [self._value(last, item) for item in self._order]
-        if not self._order or len(values) != len(self._order):
+        if not values or len(values) != len(self._order):
             raise ModelError("after() needs an order, and a value for each part of it")
-        *front, tail = zip(self._order, values, strict=True)
-        condition = tail[0].beyond(tail[1])
-        for item, value in reversed(front):
-            condition = item.beyond(value) | ((item.expression == value) & condition)
-        return self.where(condition)
+        condition: Condition | None = None
+        for item, value in reversed(list(zip(self._order, values, strict=True))):
+            beyond = item.beyond(value)
+            condition = beyond if condition is None else beyond | ((item.expression == value) & condition)
+        return self._with(_where=(*self._where, condition))
 
     def _value(self, row: object, item: Ordering) -> Any:
         column = item.expression
@@ -107,90 +107,69 @@ class Query(Subselect, Generic[M]):
     def all(self) -> list[M]:
         if self._columns:
             raise ModelError("selected columns come as rows()")
-        rows = self._fetch()
         if self._joins:
-            return self._joined(rows)
+            return [self._joined(row) for row in self._fetch()]
         table = self._table
-        return [load(table, row) for row in rows]
+        return [load(table, row) for row in self._fetch()]
 
     def first(self) -> M | None:
         """The first object, or None."""
-        found = self.limit(1).all()
-        return found[0] if found else None
+        return next(iter(self.limit(1).all()), None)
 
     def get(self) -> M:
         """The first object; `NotFound` where there is none."""
-        found = self.first()
-        if found is None:
-            raise NotFound(f"no {self._table.model.__name__} matches")
+        if (found := self.first()) is None:
+            raise NotFound(f"no {self._table} matches")
         return found
 
     def rows(self) -> list[tuple[Any, ...]]:
         """One tuple of the selected columns for each row."""
-        decoders = [column.decoder for column in self._columns or self._table.columns]
-        if not any(decoders):
-            return list(self._fetch())
+        decoders = [column.decoder or _as_it_is for column in self._columns or self._table.columns]
         return [
-            tuple(
-                value if decoder is None or value is None else decoder(value)
-                for value, decoder in zip(row, decoders, strict=True)
-            )
+            tuple(value if value is None else decode(value) for value, decode in zip(row, decoders, strict=True))
             for row in self._fetch()
         ]
 
     def count(self) -> int:
         """How many rows."""
-        if self._groups or self._distinct or self._limit is not None or self._offset is not None:
-            sql, values = self._inner().finish()
-            sql = f"SELECT COUNT(*) FROM ({sql}) AS counted"
-            return int(current_database().perform(sql, values, write=False).rows[0][0])
-        return int(self._with(_columns=(count(),), _order=()).rows()[0][0])
+        if not (self._groups or self._distinct or self._offset or self._limit is not None):
+            return int(self._with(_columns=(count(),), _order=())._fetch()[0][0])
+        out = Statement({}).add("SELECT COUNT(*) FROM ", self, " AS counted")
+        return int(current_database().perform(*out.finish(), write=False).rows[0][0])
 
     def exists(self) -> bool:
-        return bool(self._with(_columns=(Value(1),), _order=()).limit(1)._fetch())
+        return bool(self._with(_columns=(Value(1),), _order=(), _limit=1)._fetch())
 
     def iterate(self, batch: int = BATCH) -> Iterator[M]:
         """One object after the other, holding `batch` of them at a time and no connection in between.
 
         Ordered by the primary key last, a row is seen once at most; what changes meanwhile is seen as it is then."""
-        query, left = self.order_by(*self._order, self._table.primary), self._limit
-        page = query
-        while left is None or left > 0:
-            found = page.limit(batch if left is None else min(batch, left)).all()
+        query = page = self.order_by(*self._order, self._table.primary)
+        left = ALL_ROWS if self._limit is None else self._limit
+        while found := page.limit(min(batch, left)).all():
             yield from found
-            if len(found) < batch:
-                return
-            left = None if left is None else left - len(found)
-            page = query._with(_offset=None).after(found[-1])
+            left -= len(found)
+            page = query.offset(0).after(found[-1])
 
     def __iter__(self) -> Iterator[M]:
         return iter(self.all())
-
-    def __bool__(self) -> bool:
-        raise TypeError("a query is neither true nor false: use exists()")
 
     # changes
 
     def update(self, **values: Any) -> int:
         """Set columns, to values or expressions (`count=Movie.count + 1`); how many rows were matched."""
-        self._check_plain("update")
-        if not values:
-            return 0
-        out = Statement({self._table: self._table.name}).add(f"UPDATE `{self._table.name}` SET ")
-        assign(out, self._table, values)
-        self._add_where(out)
-        return current_database().perform(*out.finish(), write=True, table=self._table).count
+        return self._change(f"UPDATE `{self._table.name}`", *assignments(self._table, values)) if values else 0
 
     def delete(self) -> int:
         """How many rows were deleted."""
-        self._check_plain("delete")
-        out = Statement({self._table: self._table.name}).add(f"DELETE FROM `{self._table.name}`")
-        self._add_where(out)
-        return current_database().perform(*out.finish(), write=True, table=self._table).count
+        return self._change(f"DELETE FROM `{self._table.name}`")
 
-    def _check_plain(self, what: str) -> None:
-        if self._joins or self._groups or self._limit is not None or self._offset is not None:
-            raise ModelError(f"{what}() takes conditions only, no joins, groups or limits")
+    def _change(self, verb: str, *assigned: Expression[Any]) -> int:
+        if self._joins or self._groups or self._offset or self._limit is not None:
+            raise ModelError("update() and delete() take conditions only: no joins, groups or limits")
+        out = Statement({self._table: self._table.name}).add(verb).join(" SET ", ", ", assigned)
+        out.join(" WHERE ", " AND ", self._where)
+        return current_database().perform(*out.finish(), write=True, table=self._table).count
 
     # the statement
 
@@ -199,48 +178,32 @@ class Query(Subselect, Generic[M]):
         return self._select({}, self._columns or self._loaded()).finish()
 
     def compile(self, out: Statement) -> None:
-        inner = self._inner(out)
+        inner = self._select(out.aliases, self._columns or (self._table.primary,))
         out.text += ["(", *inner.text, ")"]
         out.values += inner.values
 
-    def _inner(self, outer: Statement | None = None) -> Statement:
-        names: Sequence[Any] = self._columns or (self._table.primary,)
-        return self._select(outer.aliases if outer else {}, names)
-
     def _fetch(self) -> Sequence[tuple[Any, ...]]:
-        out = self._select({}, self._columns or self._loaded())
+        sql, values = self.sql()
         database = current_database()
         if self._for_update and database.dialect == "mysql":
-            out.add(" FOR UPDATE")
-        return database.perform(*out.finish(), write=False).rows
+            sql += " FOR UPDATE"
+        return database.perform(sql, values, write=False).rows
 
     def _loaded(self) -> list[Expression[Any]]:
         joined = [key.of(column) for key in self._joins for column in key.target.columns]
         return [*self._table.columns, *joined]
 
-    def _select(self, outer: Any, columns: Sequence[Expression[Any]]) -> Statement:
-        out = Statement({**outer, **self._aliases()})
-        out.add("SELECT DISTINCT " if self._distinct else "SELECT ").join(", ", columns)
-        out.add(f" FROM `{self._table.name}`")
+    def _select(self, outer: Mapping[object, str | None], columns: Sequence[Expression[Any]]) -> Statement:
+        out = Statement({**outer, **self._aliases()} if outer or self._joins else {self._table: self._table.name})
+        out.join("SELECT DISTINCT " if self._distinct else "SELECT ", ", ", columns).add(f" FROM `{self._table.name}`")
         for key in self._joins:
-            kind = " LEFT JOIN" if any(step.null for step in self._path(key)) else " JOIN"
-            out.add(f"{kind} `{key.target.name}` AS `{out.alias(key)}` ON ", key.of(key.target.primary), " = ", key)
-        self._add_where(out)
-        if self._groups:
-            out.add(" GROUP BY ").join(", ", self._groups)
-        if self._having:
-            out.add(" HAVING ").join(" AND ", self._having)
-        if self._order:
-            out.add(" ORDER BY ").join(", ", self._order)
-        if self._limit is not None or self._offset is not None:
-            out.add(" LIMIT ", Value(LARGEST if self._limit is None else self._limit))
-        if self._offset is not None:
-            out.add(" OFFSET ", Value(self._offset))
-        return out
-
-    def _add_where(self, out: Statement) -> None:
-        if self._where:
-            out.add(" WHERE ").join(" AND ", self._where)
+            kind = "LEFT JOIN" if any(step.null for step in self._path(key)) else "JOIN"
+            out.add(f" {kind} `{key.target.name}` AS `{out.alias(key)}` ON ", key.of(key.target.primary), " = ", key)
+        out.join(" WHERE ", " AND ", self._where).join(" GROUP BY ", ", ", self._groups)
+        out.join(" HAVING ", " AND ", self._having).join(" ORDER BY ", ", ", self._order)
+        if self._offset or self._limit is not None:
+            out.add(" LIMIT ", Value(ALL_ROWS if self._limit is None else self._limit))
+        return out.add(" OFFSET ", Value(self._offset)) if self._offset else out
 
     def _aliases(self) -> dict[object, str | None]:
         """By which alias a table, or the target of a joined key, is known; None: by more than one."""
@@ -260,24 +223,19 @@ class Query(Subselect, Generic[M]):
             return [key]
         return [key, *self._path(next(step for step in self._joins if step.target is key.table))]
 
-    def _joined(self, rows: Sequence[tuple[Any, ...]]) -> list[M]:
-        """Objects with the joined objects in place."""
-        found = []
-        for row in rows:
-            end = len(self._table.columns)
-            top: Any = load(self._table, row[:end])
-            loaded: dict[Any, Any] = {self._table: top}
-            for key in self._joins:
-                start, end = end, end + len(key.target.columns)
-                part = row[start:end]
-                target: Any = None if part[key.target.place(key.target.primary)] is None else load(key.target, part)
-                owner = loaded.get(key.table)
-                if owner is not None:
-                    owner.__dict__[key.name] = target
-                if key.target is not self._table:
-                    loaded[key.target] = target
-            found.append(top)
-        return found
+    def _joined(self, row: tuple[Any, ...]) -> M:
+        """An object with the joined objects in place."""
+        end = len(self._table.columns)
+        loaded = {self._table: load(self._table, row[:end])}
+        for key in self._joins:
+            start, end = end, end + len(key.target.columns)
+            owner = loaded[key.table]
+            missing = owner is None or owner.__dict__[key.column.name] is None
+            target = None if missing else load(key.target, row[start:end])
+            if owner is not None:
+                owner.__dict__[key.name] = target
+            loaded.setdefault(key.target, target)
+        return loaded[self._table]  # type: ignore[no-any-return]  # load() gives an M for this table
 
 
 def load(table: Table, row: tuple[Any, ...]) -> Any:
@@ -289,22 +247,26 @@ def load(table: Table, row: tuple[Any, ...]) -> Any:
     for position, name, decoder in table.decoders:
         value = row[position]
         if value is not None:
-            values[name] = decoder(value)
+            try:
+                values[name] = decoder(value)
+            except ValueError:
+                raise table.fields[name].error(value, "holds what cannot be read") from None
     return loaded
 
 
-def assign(out: Statement, table: Table, values: dict[str, Any]) -> None:
-    """Write `column = value, ...` of an UPDATE."""
-    for number, (name, value) in enumerate(values.items()):
-        found = table.find(name)
-        column = found.column if isinstance(found, ForeignKey) else found
-        if not isinstance(value, Expression):
-            raw = None if value is None and column.null else value
-            value = Value(column.store(found._key(raw) if isinstance(found, ForeignKey) and raw is not None else raw))
-        out.add(", " if number else "", f"`{column.name}` = ", value)
+def assignments(table: Table, values: Mapping[str, Any]) -> list[Expression[Any]]:
+    """The `column = value` parts of an UPDATE."""
+    return [
+        Operation(f"`{name}` = ", value if isinstance(value, Expression) else Value(table.fields[name].store(value)))
+        for name, value in table.by_column(values).items()
+    ]
 
 
 def _natural(number: int) -> int:
     if not isinstance(number, int) or number < 0:
         raise ModelError(f"limit and offset take a number of rows, not {number!r}")
     return number
+
+
+def _as_it_is(value: Any) -> Any:
+    return value

@@ -77,12 +77,12 @@ def _sqlite(table: Table) -> list[str]:
 
 def column_ddl(column: Field[Any], dialect: str) -> str:
     """One column's definition, as CREATE TABLE and ALTER TABLE ... ADD COLUMN take it."""
-    numbered = column.primary_key and column.table.auto
+    numbered = column is column.table.primary and column.table.numbered
     null = "" if column.null else " NOT NULL"
     if dialect == "mysql":
-        return f"`{column.name}` {column.mysql}{null}" + (" AUTO_INCREMENT" if numbered else "")
+        return f"`{column.name}` {column.kind.mysql}{null}" + (" AUTO_INCREMENT" if numbered else "")
     key = " PRIMARY KEY AUTOINCREMENT" if numbered else " PRIMARY KEY" if column.primary_key else ""
-    return f"`{column.name}` {column.sqlite}{null}{key}"
+    return f"`{column.name}` {column.kind.sqlite}{null}{key}"
 
 
 def _foreign_keys(table: Table) -> list[str]:
