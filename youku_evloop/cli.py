@@ -168,27 +168,26 @@ def run(
         insecure=insecure,
         limits=read_limits(changed_limits),
     )
-    if not (insecure or is_loopback(host) or config.encrypts):
-        raise BadRequest(
-            f"Without encryption the server only listens on this machine, and {host} is not it. "
-            "Add --tls auto, or --insecure if the network is trusted."
-        )
+    inheritance = Inheritance()
+    refuse_to_be_overheard(config, inheritance.host or host)
     logs.set_up(log_format, log_file, log_level)
     allowed = raise_descriptor_limit()
     most = most_connections(config.limits)
     log.info("%d descriptors, %d of them in reserve: %d clients are allowed", allowed, allowed - most, most)
-    inheritance = Inheritance()
     with closing(inheritance.take_lock(data)) as lock:
         try:
-            server = Server(config, inheritance, lock)
+            Server(config, inheritance, lock).run(announce)
         except ssl.SSLError as error:
             raise BadRequest(f"The certificate or its key cannot be used: {error}.") from None
-        try:
-            server.run(announce)
-        except OSError as error:
-            raise Unavailable(
-                f"Cannot listen on {listen}: {error.strerror}. Is another server running there? Try another --listen."
-            ) from None
+
+
+def refuse_to_be_overheard(config: Config, host: str) -> None:
+    """Raise `BadRequest` when other machines could reach `host`, and the server would serve them in the clear."""
+    if not (config.insecure or is_loopback(host) or config.encrypts):
+        raise BadRequest(
+            f"Without encryption the server only listens on this machine, and {host} is not it. "
+            "Add --tls auto, or --insecure if the network is trusted."
+        )
 
 
 def announce(host: str, port: int, identity: Identity | None) -> None:

@@ -16,52 +16,58 @@ import resource
 import socket
 import subprocess
 import sys
+import time
 from contextlib import suppress
 from pathlib import Path
 from typing import Final
 
 import msgspec
 
-from youku_evloop.errors import Conflict, NotFound
+from youku_evloop.errors import BadRequest, Conflict, NotFound, Unavailable
 
 HANDOVER: Final = "YOUKU_HANDOVER"
 FIRST_SYSTEMD_FD: Final = 3
 READY: Final = b"R"
+GLANCE: Final = 0.2
+"""Seconds for which a lock may be held by somebody who only looks whether it is free (`find_server`)."""
 
 
 class Address(msgspec.Struct):
-    """Where the server of a data directory runs; written into its lock file."""
+    """Where the server of a data directory runs."""
 
     pid: int
     host: str
     port: int
+    fingerprint: str | None
+    """Of its certificate; None: it does not encrypt."""
 
 
 class DataLock:
-    """The lock of a data directory; one server at a time works in it."""
+    """The lock of a data directory; one server at a time works in it, and says beside it where it serves."""
 
-    def __init__(self, path: Path, fd: int) -> None:
-        self._path = path
+    def __init__(self, data: Path, fd: int) -> None:
+        self._data = data
         self.fd = fd
 
     @classmethod
     def take(cls, data: Path) -> DataLock:
         """Make the directory and its lock ours; raises `Conflict` when another server has it."""
         data.mkdir(mode=0o700, parents=True, exist_ok=True)
-        path = data / "lock"
-        fd = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
-        try:
-            fcntl.flock(fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
-            os.close(fd)
-            raise Conflict(
-                f"Another youku-server works in {data}: stop it, or give this one --data of its own."
-            ) from None
-        return cls(path, fd)
+        fd = os.open(data / "lock", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+        until = time.monotonic() + GLANCE
+        while not _has_locked(fd):
+            if time.monotonic() > until:
+                os.close(fd)
+                raise Conflict(f"Another youku-server works in {data}: stop it, or give this one --data of its own.")
+            time.sleep(GLANCE / 20)
+        (data / "address").unlink(missing_ok=True)  # of one that was killed
+        return cls(data, fd)
 
-    def announce(self, host: str, port: int) -> None:
-        """Write down where we serve."""
-        self._path.write_bytes(msgspec.json.encode(Address(os.getpid(), host, port)))
+    def announce(self, host: str, port: int, fingerprint: str | None) -> None:
+        """Write down where we serve; whoever reads it sees the old or the new, whole."""
+        new = self._data / "address.new"
+        new.write_bytes(msgspec.json.encode(Address(os.getpid(), host, port, fingerprint)))
+        new.rename(self._data / "address")
 
     def close(self) -> None:
         """Let the next one work here."""
@@ -69,14 +75,28 @@ class DataLock:
 
 
 def find_server(data: Path) -> Address:
-    """Where the server of this data directory runs; raises `NotFound`."""
-    path = data / "lock"
-    with suppress(FileNotFoundError, msgspec.DecodeError), open(path, "rb") as file:
+    """Where the server of this data directory runs; raises `NotFound`, or `Unavailable` while it starts."""
+    with suppress(FileNotFoundError), open(data / "lock", "rb") as file:
         try:
             fcntl.flock(file, fcntl.LOCK_SH | fcntl.LOCK_NB)
         except BlockingIOError:
-            return msgspec.json.decode(path.read_bytes(), type=Address)
+            return _read_address(data)
     raise NotFound(f"No server works in {data}: start one with `youku-server run`, or name another --data.")
+
+
+def _read_address(data: Path) -> Address:
+    try:
+        return msgspec.json.decode((data / "address").read_bytes(), type=Address)
+    except FileNotFoundError:
+        raise Unavailable(f"The server of {data} is starting: try again in a moment.") from None
+
+
+def _has_locked(fd: int) -> bool:
+    try:
+        fcntl.flock(fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return False
+    return True
 
 
 class Inheritance:
@@ -92,13 +112,17 @@ class Inheritance:
             for fd in (listen_fd, self.lock_fd, self._ready_fd):
                 os.set_inheritable(fd, False)
             self.sock = socket.socket(fileno=listen_fd)
-        elif os.environ.get("LISTEN_PID") == str(os.getpid()) and int(os.environ.get("LISTEN_FDS", 0)):
-            os.set_inheritable(FIRST_SYSTEMD_FD, False)
-            self.sock = socket.socket(fileno=FIRST_SYSTEMD_FD)
+        elif os.environ.get("LISTEN_PID") == str(os.getpid()):
+            self.sock = _socket_of_systemd(os.environ.get("LISTEN_FDS", ""))
+
+    @property
+    def host(self) -> str | None:
+        """At which the socket that was handed to us listens."""
+        return None if self.sock is None else str(self.sock.getsockname()[0])
 
     def take_lock(self, data: Path) -> DataLock:
         """The lock of the data directory: handed over, or taken."""
-        return DataLock.take(data) if self.lock_fd is None else DataLock(data / "lock", self.lock_fd)
+        return DataLock.take(data) if self.lock_fd is None else DataLock(data, self.lock_fd)
 
     def say_ready(self) -> None:
         """Tell the process that we take over from, and systemd, that clients are served."""
@@ -110,17 +134,52 @@ class Inheritance:
         notify_systemd(f"READY=1\nMAINPID={os.getpid()}")
 
 
-def start_successor(sock: socket.socket, lock: DataLock) -> int:
-    """Start the process that is to take over; answers the descriptor from which `READY` (or the end) is read."""
-    ready_reader, ready_writer = os.pipe()
-    fds = (sock.fileno(), lock.fd, ready_writer)
-    environment = {**os.environ, HANDOVER: ",".join(str(fd) for fd in fds)}
-    command = [sys.executable, "-m", "youku_evloop.cli", *sys.argv[1:]]
-    try:
-        subprocess.Popen(command, pass_fds=fds, env=environment)
-    finally:
-        os.close(ready_writer)
-    return ready_reader
+def _socket_of_systemd(count: str) -> socket.socket:
+    """The one that systemd has opened for us (sd_listen_fds(3)); raises `BadRequest` where it is none of TCP."""
+    if count != "1":
+        raise BadRequest(f"LISTEN_FDS is {count}, but the server takes exactly one socket: check the socket unit.")
+    os.set_inheritable(FIRST_SYSTEMD_FD, False)
+    sock = socket.socket(fileno=FIRST_SYSTEMD_FD)
+    if sock.family not in (socket.AF_INET, socket.AF_INET6) or sock.type != socket.SOCK_STREAM:
+        raise BadRequest("The inherited socket is none of TCP: use ListenStream=PORT in the socket unit.")
+    return sock
+
+
+class Successor:
+    """The process that is to take over. `ready_fd` is read once: `READY`, or the end if it has failed."""
+
+    def __init__(self, process: subprocess.Popen[bytes], ready_fd: int) -> None:
+        self.ready_fd = ready_fd
+        self._process = process
+
+    @classmethod
+    def start(cls, sock: socket.socket, lock: DataLock) -> Successor:
+        """Start the program that is installed now with the arguments of this one; raises `OSError`."""
+        ready_reader, ready_writer = os.pipe()
+        fds = (sock.fileno(), lock.fd, ready_writer)
+        environment = {**os.environ, HANDOVER: ",".join(str(fd) for fd in fds)}
+        command = [sys.executable, "-m", "youku_evloop.cli", *sys.argv[1:]]
+        try:
+            return cls(subprocess.Popen(command, pass_fds=fds, env=environment), ready_reader)
+        except BaseException:
+            os.close(ready_reader)
+            raise
+        finally:
+            os.close(ready_writer)
+
+    @property
+    def pid(self) -> int:
+        """Of the process."""
+        return self._process.pid
+
+    def dismiss(self) -> None:
+        """It is not wanted any more."""
+        self._process.terminate()
+
+    def close(self) -> None:
+        """Give the descriptor back, and what is left of a process that has ended."""
+        os.close(self.ready_fd)
+        self._process.poll()
 
 
 def notify_systemd(state: str) -> None:

@@ -180,7 +180,9 @@ class Session:
             self.library.spawn(self._release_claims)
 
     def say_goodbye(self, reason: str) -> None:
-        """The server stops: finish what is under way and close."""
+        """The server stops: finish what is under way and close. Twice is the same as once."""
+        if self.state is S.LEAVING:
+            return
         self._connection.write(encode_frame({"event": "goodbye", "reason": reason}))
         self._connection.hold()
         self.input_ended()

@@ -69,6 +69,10 @@ class Workers:
             thread.join()
         self._threads.clear()
 
+    def abandon(self) -> None:
+        """Have `close` wait for nobody: what the threads do now ends with the process."""
+        self._threads.clear()
+
     def _start_thread_if_needed(self) -> None:
         if len(self._threads) < min(self.unfinished, self._count):
             thread = threading.Thread(target=self._serve, name=f"worker-{len(self._threads)}", daemon=True)

@@ -109,17 +109,17 @@ class Listener:
     def _welcome(self, sock: socket.socket, address: tuple[str, int]) -> None:
         sock.setblocking(False)
         sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-        peer = f"{address[0]}:{address[1]}"
         if self.tls is None:
-            self._admit(peer, PlainChannel(sock))
+            self._admit(address, PlainChannel(sock))
         else:
-            Newcomer(self._transport, sock, self.tls.context, partial(self._admit, peer))
+            Newcomer(self._transport, sock, self.tls.context, partial(self._admit, address))
 
-    def _admit(self, peer: str, channel: Channel) -> None:
-        connection = Connection(self._transport, channel, peer)
+    def _admit(self, address: tuple[str, int], channel: Channel) -> None:
+        host, port = address[:2]
+        connection = Connection(self._transport, channel, f"[{host}]:{port}" if ":" in host else f"{host}:{port}")
         connection.owner = self._converse(connection)
         self._transport.connections.add(connection)
-        if self.tls is not None and isinstance(channel, PlainChannel) and not self.tls.may_be_plain(peer):
+        if self.tls is not None and isinstance(channel, PlainChannel) and not self.tls.may_be_plain(host):
             connection.refuse(Forbidden("This server talks to other machines through TLS only: connect with it."))
 
 
