@@ -201,18 +201,27 @@ class Tour:
 
     def serve(self, process: subprocess.Popen[bytes]) -> None:
         """Until Ctrl-C: the reader's turn."""
-        here = shlex.quote(str(self.directory))
-        self._heading("The server goes on until Ctrl-C. To try more, in another terminal:")
-        self.shell.show(f"cd {here} && . {shlex.quote(str(Path(sys.prefix) / 'bin' / 'activate'))}")
-        self.shell.show('export YOUKU_PASSWORD="$(cat password)" XDG_STATE_HOME=$PWD/state XDG_CONFIG_HOME=$PWD/config')
-        self.shell.show(f"export YOUKU_SERVER={self.shell.variable('YOUKU_SERVER')}")
-        for command in ("youku show 1", "youku list --json", f"youku login {ADMINISTRATOR}", "youku --help"):
-            self.shell.show(command)
         try:
+            self._propose()
             process.wait()
         except KeyboardInterrupt:
             return
         raise StepFailed("The server has ended by itself.")
+
+    def _propose(self) -> None:
+        """What to try next."""
+        here, activate = shlex.quote(str(self.directory)), shlex.quote(str(Path(sys.prefix) / "bin" / "activate"))
+        self._heading("The server goes on until Ctrl-C. To try more, in another terminal:")
+        for command in (
+            f"cd {here} && . {activate}",
+            'export YOUKU_PASSWORD="$(cat password)" XDG_STATE_HOME=$PWD/state XDG_CONFIG_HOME=$PWD/config',
+            f"export YOUKU_SERVER={self.shell.variable('YOUKU_SERVER')}",
+            "youku show 1",
+            "youku list --json",
+            f"youku login {ADMINISTRATOR}",
+            "youku --help",
+        ):
+            self.shell.show(command)
 
     def last_words(self) -> str:
         """The end of the server's log, for the reader of a failure."""

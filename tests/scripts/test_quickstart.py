@@ -131,6 +131,7 @@ def test_the_upload_is_cut_in_the_middle_and_goes_on_from_there(
     assert held, done.stdout
     assert int(held[2]) == size
     assert 0.4 * size <= int(held[1]) < size
+    assert f"holiday.avi: the server has {int(held[1]) / 1024**2:.1f} MiB" in done.stderr
 
 
 def test_the_password_is_kept_to_its_owner(first: tuple[Path, subprocess.CompletedProcess[str]]) -> None:
