@@ -21,7 +21,7 @@ from client_cli.connection import DEFAULT_TIMEOUT, Connection, EventCallback, co
 from client_cli.progress import ProgressCallback, no_progress
 from client_cli.retry import DEFAULT_RETRIES, Retry, RetryCallback, is_temporary, no_report
 from client_cli.values import Movie, MoviePage, Session, Upload, User
-from youku_evloop.errors import YoukuError
+from youku_evloop.errors import BadRequest, YoukuError
 
 if TYPE_CHECKING:
     from client_cli.download import Download
@@ -201,7 +201,7 @@ class Client:
         """Throw away what the server holds of an upload."""
         self.call("upload.cancel", upload=upload)
 
-    def call(self, op: str, *, reading: int = 0, **arguments: Any) -> dict[str, Any]:
+    def call(self, op: str, /, *, reading: int = 0, **arguments: Any) -> dict[str, Any]:
         """Any command without a body: its reply as plain fields; raises the error that the server answers.
 
         `reading`: bytes that the server may have to read before it can answer; it gets the time for that.
@@ -211,13 +211,18 @@ class Client:
             connection = None
             try:
                 connection = self.connection()
-                return connection.request(op, timeout=self.patience(reading), **arguments)
+                reply = connection.request(op, timeout=self.patience(reading), **arguments)
             except YoukuError as error:
                 was_sent = connection is not None and not connection.usable
                 if was_sent and op not in REPEATABLE:
                     self.close()
                     raise
                 self.recover(error, retry)
+            else:
+                if not connection.usable:
+                    self.close()
+                    raise BadRequest(f"The answer to {op} is a body: use the command that is made for it.")
+                return reply
 
     def connection(self) -> Connection:
         """The connection, made anew if there is none that works, with the greetings exchanged."""

@@ -104,7 +104,7 @@ class Connection:
             return False
         return self.usable and self._goodbye is None and not self._replies
 
-    def request(self, op: str, *, timeout: float | None = None, **arguments: Any) -> dict[str, Any]:
+    def request(self, op: str, /, *, timeout: float | None = None, **arguments: Any) -> dict[str, Any]:
         """Send one command and wait for its reply; raises the error that it answers.
 
         `timeout`: seconds that the server may take to begin its answer, where that is longer than usual.
@@ -112,7 +112,7 @@ class Connection:
         self.send_request(op, **arguments)
         return self.receive(timeout)
 
-    def send_request(self, op: str, *, body: int = 0, **arguments: Any) -> None:
+    def send_request(self, op: str, /, *, body: int = 0, **arguments: Any) -> None:
         """Send one command without waiting; `body` bytes have to follow by `send_body`."""
         if self._owed:
             raise RuntimeError(f"{self._owed} bytes of the body before are still owed")

@@ -67,6 +67,8 @@ class Described(click.Command):
     """Help in a fixed order: usage, what it does, arguments, options, examples, common options."""
 
     examples: Sequence[tuple[str, str]] = ()
+    document: str = ""
+    """The shape of what it prints with `--json`; "" for what has none."""
 
     def common_names(self) -> set[str]:
         """The names of the common options among the parameters."""
@@ -98,9 +100,10 @@ class Described(click.Command):
 class YoukuCommand(Described):
     """A command with the common options and its examples."""
 
-    def __init__(self, *args: Any, examples: Sequence[tuple[str, str]] = (), **kwargs: Any) -> None:
+    def __init__(self, *args: Any, examples: Sequence[tuple[str, str]] = (), document: str = "", **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
         self.examples = examples
+        self.document = document
         self.params.extend(_common_options())
         self.context_settings = {**CONTEXT_SETTINGS, **self.context_settings}
 
@@ -113,11 +116,13 @@ class YoukuGroup(Described, click.Group):
         *args: Any,
         lazy: Mapping[str, str] | None = None,
         examples: Sequence[tuple[str, str]] = (),
+        document: str = "",
         **kwargs: Any,
     ) -> None:
         super().__init__(*args, **kwargs)
         self.lazy = dict(lazy or {})
         self.examples = examples
+        self.document = document
         self.params.extend(_common_options())
         self.context_settings = {**CONTEXT_SETTINGS, **self.context_settings}
 
@@ -146,6 +151,8 @@ class YoukuGroup(Described, click.Group):
         return f"There is no command {name!r}: {hint}"
 
 
-def command(name: str, *, examples: Sequence[tuple[str, str]]) -> Callable[[Callable[..., Any]], YoukuCommand]:
-    """A command: its docstring is its help, `examples` are (line, meaning)."""
-    return click.command(name, cls=YoukuCommand, examples=examples)
+def command(
+    name: str, *, examples: Sequence[tuple[str, str]], document: str
+) -> Callable[[Callable[..., Any]], YoukuCommand]:
+    """A command: its docstring is its help, `examples` are (line, meaning), `document` the shape of its JSON."""
+    return click.command(name, cls=YoukuCommand, examples=examples, document=document)

@@ -30,8 +30,17 @@ COMMANDS: Final = {
     "uploads": "client_cli.commands.uploads:uploads",
     "delete": "client_cli.commands.movies:delete",
     "ping": "client_cli.commands.service:ping",
+    "config": "client_cli.commands.config:config",
+    "api": "client_cli.commands.api:api",
+    "completion": "client_cli.commands.completion:completion",
 }
 """In the order in which somebody who is new here needs them."""
+
+PREFIX: Final = "YOUKU"
+"""Of the variables of the environment: YOUKU_SERVER is --server, YOUKU_LIST_LIMIT is --limit of `list`."""
+
+COMPLETION_VARIABLE: Final = "_YOUKU_COMPLETE"
+"""Set by a shell's completion script when it asks for candidates."""
 
 EXAMPLES: Final = (
     ("youku login alice", "Log in; later commands need no password."),
@@ -66,7 +75,9 @@ def run(arguments: Sequence[str]) -> int:
 def _invoke(app: App, arguments: Sequence[str]) -> int:
     wants_json = any(argument in ("--json", "--json-lines") for argument in arguments)
     try:
-        with cli.make_context("youku", list(arguments), obj=app, auto_envvar_prefix="YOUKU") as context:
+        if COMPLETION_VARIABLE in os.environ:
+            return _complete(app, os.environ[COMPLETION_VARIABLE])
+        with cli.make_context("youku", list(arguments), obj=app, auto_envvar_prefix=PREFIX) as context:
             cli.invoke(context)
     except click.exceptions.Exit as done:
         return done.exit_code
@@ -83,6 +94,13 @@ def _invoke(app: App, arguments: Sequence[str]) -> int:
         unforeseen.__cause__ = problem
         return _report(app, unforeseen, wants_json)
     return ExitCode.OK
+
+
+def _complete(app: App, instruction: str) -> int:
+    """Answer the shell, which has put the line into the environment."""
+    from click.shell_completion import shell_complete
+
+    return shell_complete(cli, {"obj": app, "auto_envvar_prefix": PREFIX}, "youku", COMPLETION_VARIABLE, instruction)
 
 
 def _report(app: App, error: YoukuError, wants_json: bool) -> int:

@@ -79,7 +79,7 @@ def chosen_profile(overrides: Mapping[str, Any], environment: Mapping[str, str])
     if name not in profiles:
         known = ", ".join(sorted(profiles)) or "there is none yet"
         raise NotFound(f"There is no profile {name!r} in {config_path(environment)}: {known}.", profile=name)
-    _check_profile(name, profiles[name])
+    check_profile(name, profiles[name])
     return str(name), dict(profiles[name])
 
 
@@ -98,6 +98,11 @@ def load_config(path: Path) -> dict[str, Any]:
         return {}
     except (OSError, UnicodeDecodeError) as problem:
         raise Forbidden(f"{path} cannot be read: {problem}.") from None
+    return parse_config(path, source)
+
+
+def parse_config(path: Path, source: str) -> dict[str, Any]:
+    """What the text of the file at `path` says; raises `BadRequest`."""
     import tomllib
 
     try:
@@ -110,7 +115,8 @@ def load_config(path: Path) -> dict[str, Any]:
     return config
 
 
-def _check_profile(name: str, profile: Mapping[str, Any]) -> None:
+def check_profile(name: str, profile: Mapping[str, Any]) -> None:
+    """Raises `BadRequest` when a profile sets something that it cannot."""
     for key, value in profile.items():
         if key not in KNOWN:
             raise BadRequest(f"Profile {name!r} sets {key!r}, which is not one of {', '.join(KNOWN)}.")

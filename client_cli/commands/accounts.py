@@ -14,6 +14,7 @@ from youku_evloop.errors import NotLoggedIn
 
 @command(
     "register",
+    document='{"user": USER}',
     examples=(
         ("youku register alice", "Make an account; asks for a password twice."),
         ("YOUKU_PASSWORD=$(cat secret) youku register alice --json", "The same from a script."),
@@ -36,6 +37,7 @@ def register(app: App, name: str) -> None:
 
 @command(
     "login",
+    document='{"user": USER, "server": TEXT, "expire_time": TIME}',
     examples=(
         ("youku login alice", "Asks for the password; later commands need none."),
         ("YOUKU_PASSWORD=$(cat secret) youku login alice", "The same from a script."),
@@ -64,6 +66,7 @@ def login(app: App, name: str) -> None:
 
 @command(
     "logout",
+    document='{"server": TEXT, "was_logged_in": true | false}',
     examples=(
         ("youku logout", "End the session here and on the server."),
         ("youku --server library.example:9685 logout", "Log out of another server."),
@@ -88,6 +91,7 @@ def logout(app: App) -> None:
 
 @command(
     "whoami",
+    document='{"user": USER, "server": TEXT}',
     examples=(
         ("youku whoami", "Who is logged in, and as what."),
         ("youku whoami --json | jq -r .user.user_type", "`admin` or `user`, for a script."),

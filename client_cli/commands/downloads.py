@@ -8,6 +8,7 @@ import click
 
 from client_cli import text
 from client_cli.app import App
+from client_cli.commands import completion
 from client_cli.commands.batches import run_batch
 from client_cli.framework import command, pass_app
 from youku_evloop.errors import BadRequest
@@ -19,13 +20,19 @@ if TYPE_CHECKING:
 
 @command(
     "download",
+    document=(
+        '{"downloaded": [{"movie": MOVIE, "path": TEXT, "resumed_from": BYTES, "was_there": true | '
+        'false}, ...], "failed": [{"movie": ID, "error": CODE, "message": TEXT}, ...]}'
+    ),
     examples=(
         ("youku download 12", "Fetch movie 12 into the current directory."),
         ("youku download 12 -o copy.avi", "Under another name."),
         ("youku download 12 13 14 -o ~/Videos --limit-rate 2M", "Several, gently."),
     ),
 )
-@click.argument("movie_ids", metavar="ID...", nargs=-1, required=True, type=click.IntRange(1))
+@click.argument(
+    "movie_ids", metavar="ID...", nargs=-1, required=True, type=click.IntRange(1), shell_complete=completion.movies
+)
 @click.option("-o", "--output", metavar="PATH", help="A file or a directory (the title, in the current directory).")
 @click.option("--restart", is_flag=True, help="Throw a partial download away and start over.")
 @click.option("--force", is_flag=True, help="Replace a file that is another one.")

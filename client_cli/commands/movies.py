@@ -9,6 +9,7 @@ import click
 
 from client_cli import text
 from client_cli.app import App
+from client_cli.commands import completion
 from client_cli.framework import command, pass_app
 from client_cli.output import Column
 from youku_evloop.errors import Interrupted
@@ -30,6 +31,7 @@ COLUMNS = (
 
 @command(
     "list",
+    document='{"movies": [MOVIE, ...], "more": true | false}',
     examples=(
         ("youku list --type free --limit 10", "The ten newest movies that cost nothing."),
         ("youku list --limit 0 --json | jq '.movies | length'", "How many movies there are."),
@@ -59,12 +61,13 @@ def list_movies(app: App, kind: MovieType, limit: int) -> None:
 
 @command(
     "show",
+    document='{"movie": MOVIE}',
     examples=(
         ("youku show 12", "Everything about movie 12."),
         ("youku show 12 --json | jq -r .movie.hash", "Its BLAKE3 hash."),
     ),
 )
-@click.argument("movie_id", metavar="ID", type=click.IntRange(1))
+@click.argument("movie_id", metavar="ID", type=click.IntRange(1), shell_complete=completion.movies)
 @pass_app
 def show(app: App, movie_id: int) -> None:
     """Show everything about one movie."""
@@ -78,12 +81,13 @@ def show(app: App, movie_id: int) -> None:
 
 @command(
     "delete",
+    document='{"movie": MOVIE}',
     examples=(
         ("youku delete 12", "Delete movie 12; asks first."),
         ("youku delete 12 --yes", "Without asking, for scripts."),
     ),
 )
-@click.argument("movie_id", metavar="ID", type=click.IntRange(1))
+@click.argument("movie_id", metavar="ID", type=click.IntRange(1), shell_complete=completion.movies)
 @click.option("--yes", is_flag=True, help="Do not ask.")
 @pass_app
 def delete(app: App, movie_id: int, yes: bool) -> None:

@@ -8,6 +8,7 @@ from client_cli.framework import command, pass_app
 
 @command(
     "ping",
+    document='{"server": TEXT, "name": TEXT, "seconds": NUMBER}',
     examples=(
         ("youku ping", "Whether the server answers, and how quickly."),
         ("youku --server library.example:9685 ping --json", "Another server, for a script."),

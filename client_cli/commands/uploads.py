@@ -45,6 +45,10 @@ def parse_price(_context: click.Context, _parameter: click.Parameter, value: str
 
 @command(
     "upload",
+    document=(
+        '{"uploaded": [{"path": TEXT, "movie": MOVIE}, ...], "failed": [{"path": TEXT, "error": CODE, '
+        '"message": TEXT}, ...]}'
+    ),
     examples=(
         ("youku upload holiday.avi", "Publish a free movie under its file name."),
         ("youku upload feature.mkv --charge --title 'The Feature' --price 9.90", "A paid one."),
@@ -102,6 +106,7 @@ def _telling_of_a_resume(app: App, path: Path, progress: ProgressCallback) -> Pr
     "uploads",
     cls=YoukuGroup,
     invoke_without_command=True,
+    document='{"uploads": [UPLOAD, ...]}',
     examples=(
         ("youku uploads", "Your unfinished uploads, newest first."),
         ("youku uploads cancel 7f3a", "Throw one away."),
@@ -117,6 +122,7 @@ def uploads(context: click.Context) -> None:
 @uploads.command(
     "cancel",
     cls=YoukuCommand,
+    document='{"upload": TEXT}',
     examples=(
         ("youku uploads cancel 7f3a", "Throw away what the server has of it."),
         ("youku uploads --quiet | xargs -n 1 youku uploads cancel", "All of them."),

@@ -165,20 +165,21 @@ class Conversation:
         return data
 
     def answer(self, request: dict[str, Any]) -> None:
-        request_id, op, body = request.pop("id"), request.pop("op"), request.pop("body", 0)
+        request_id, op, size = request.pop("id"), request.pop("op"), request.pop("body", 0)
         self.peer.requests.append((op, request))
         try:
             self.peer.before(op, request)
             handler = HANDLERS.get(op)
             if handler is None:
                 raise UnknownCommand(f"There is no command {op!r}.", op=op)
-            reply = handler(self, body, **request)
+            reply = handler(self, size, **request)
         except YoukuError as error:
             self.read_body(self.decoder.body_left, lambda data: None)
             self.link.sendall(encode_frame({**error.as_reply(), "id": request_id}))
             return
         data = reply.pop("data", b"")
-        self.link.sendall(encode_frame({**reply, "id": request_id, "ok": True, "body": len(data)}))
+        body = {"body": len(data)} if data else {}
+        self.link.sendall(encode_frame({**reply, **body, "id": request_id, "ok": True}))
         self.count_down(data, self.link.sendall)
 
     def read_body(self, size: int, take: Callable[[bytes], None]) -> None:
@@ -246,7 +247,7 @@ class Conversation:
         self.require_user()
         return {"user": self.user}
 
-    def list_movies(self, body: int, type: str, limit: int, cursor: str | None) -> dict[str, Any]:
+    def list_movies(self, body: int, type: str = "all", limit: int = 20, cursor: str | None = None) -> dict[str, Any]:
         self.require_user()
         found = [movie for _, movie in sorted(self.peer.movies.items(), reverse=True)]
         if type != "all":

@@ -1,0 +1,145 @@
+"""The commands as a page: docs/cli.md is what `page()` returns, and a test compares the two."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import click
+
+from client_cli.framework import Described
+from client_cli.main import cli
+from youku_evloop.errors import BY_CODE, ExitCode
+
+HEAD = """\
+# The `youku` command
+
+<!-- Made by scripts/make-cli-docs from the commands themselves: change those, then run it. -->
+
+    youku [common options] COMMAND [options] [arguments]
+
+Results go to standard output, everything else (messages, questions, progress, errors) to standard error. In a pipe
+tables are aligned text with sizes in bytes and times in UTC; on a terminal they have units and relative times.
+"""
+
+FORMS = """\
+## Forms of output
+
+| option | standard output |
+|---|---|
+| (none) | words and tables |
+| `--json` | one JSON document, of the shape that each command shows below |
+| `--json-lines` | one JSON object a line, one for each result |
+| `--quiet` | the ids of the results, one a line, and no messages |
+
+With `--json` and `--json-lines` an error is one JSON object on standard error: `{"ok": false, "error": CODE,
+"message": TEXT, ...}` with the facts that [the protocol](protocol.md#errors) lists; its exit code is in the
+[last table](#exit-codes). With `--progress json` a transfer writes lines to standard error, about one a second:
+`{"event": "progress", "file": NAME, "phase": "checking" | "transferring" | "finishing", "done": BYTES, "total": BYTES,
+"rate": BYTES_PER_SECOND}`.
+
+A MOVIE, a USER and an UPLOAD below are [the protocol's](protocol.md#movies).
+"""
+
+VARIABLES = """\
+## Variables of the environment
+
+| variable | |
+|---|---|
+| `YOUKU_SERVER` | `--server`; and so for every option: `YOUKU_RETRY`, `YOUKU_JSON`, `YOUKU_LIST_LIMIT` |
+| `YOUKU_TOKEN` | a session token, instead of the one that `youku login` left |
+| `YOUKU_PASSWORD` | the password, where nobody is there to type it |
+| `NO_COLOR` | no colours on a terminal |
+| `XDG_STATE_HOME`, `XDG_CONFIG_HOME` | where `youku/sessions.json` and `youku/config.toml` are |
+
+Options win over variables, variables over the profile, the profile over the defaults.
+"""
+
+
+def page() -> str:
+    """The whole page, in Markdown."""
+    context = click.Context(cli, info_name="youku")
+    parts = [HEAD, _contents(context), _common_options(), VARIABLES, FORMS, *_commands(context, cli), _exit_codes()]
+    return "\n".join(part.rstrip("\n") + "\n" for part in parts)
+
+
+def every_command(context: click.Context, group: click.Group) -> Iterator[tuple[str, Described]]:
+    """All commands of a group with the words that call them, subcommands after their group."""
+    for name in group.list_commands(context):
+        command = group.get_command(context, name)
+        assert isinstance(command, Described)
+        below = click.Context(command, info_name=name, parent=context)
+        yield below.command_path, command
+        if isinstance(command, click.Group):
+            yield from every_command(below, command)
+
+
+def _contents(context: click.Context) -> str:
+    rows = [
+        f"| [`{path}`](#{_anchor(path)}) | {_first_line(command)} |" for path, command in every_command(context, cli)
+    ]
+    return "\n".join(["| command | |", "|---|---|", *rows])
+
+
+def _commands(context: click.Context, group: click.Group) -> Iterator[str]:
+    for path, command in every_command(context, group):
+        yield f"## `{path}`"
+        yield f"    {' '.join([path, *_usage(command)])}"
+        yield _paragraphs(command.help or "")
+        options = [option for option in command.params if isinstance(option, click.Option)]
+        own = [option for option in options if option.name not in command.common_names()]
+        if own:
+            yield _options(own)
+        if command.document:
+            yield f"With `--json`: `{command.document}`"
+        examples = [f"    $ {line}\n        {meaning}" for line, meaning in command.examples]
+        yield "\n".join(["Examples:", "", *examples])
+
+
+def _usage(command: click.Command) -> list[str]:
+    words = ["[options]"] if any(isinstance(parameter, click.Option) for parameter in command.params) else []
+    for parameter in command.params:
+        if isinstance(parameter, click.Argument):
+            name = parameter.metavar or _choices(parameter) or (parameter.name or "").upper()
+            words.append(name if parameter.required else f"[{name}]")
+    return [*words, "[COMMAND]"] if isinstance(command, click.Group) else words
+
+
+def _options(options: list[click.Option]) -> str:
+    rows = [f"| {_names(option)} | {option.help or ''} |" for option in options]
+    return "\n".join(["| option | |", "|---|---|", *rows])
+
+
+def _names(option: click.Option) -> str:
+    value = "" if option.is_flag else f" {option.metavar or _choices(option) or 'TEXT'}"
+    names = ", ".join(f"`{name}`" for name in option.opts[:-1])
+    last = f"`{option.opts[-1]}{value}`".replace("|", "\\|")
+    return f"{names}, {last}" if names else last
+
+
+def _choices(parameter: click.Parameter) -> str:
+    return "|".join(map(str, parameter.type.choices)) if isinstance(parameter.type, click.Choice) else ""
+
+
+def _common_options() -> str:
+    common = [option for option in cli.params if isinstance(option, click.Option) and option.name in cli.common_names()]
+    return f"## Common options\n\nBefore the command or after it, the same.\n\n{_options(common)}"
+
+
+def _exit_codes() -> str:
+    rows = []
+    for code in ExitCode:
+        errors = sorted(f"`{name}`" for name, kind in BY_CODE.items() if kind.exit_code is code)
+        rows.append(f"| {code.value} | {code.name.lower().replace('_', ' ')} | {', '.join(errors)} |")
+    return "\n".join(["## Exit codes", "", "| code | meaning | errors |", "|---|---|---|", *rows])
+
+
+def _paragraphs(text: str) -> str:
+    return "\n\n".join(" ".join(paragraph.split()) for paragraph in text.strip().split("\n\n"))
+
+
+def _first_line(command: click.Command) -> str:
+    return _paragraphs(command.help or "").split("\n\n")[0]
+
+
+def _anchor(path: str) -> str:
+    return path.replace(" ", "-")
