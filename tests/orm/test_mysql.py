@@ -48,7 +48,7 @@ def test_a_url_names_hosts_in_order(url: str, hosts: list[tuple[str, int]]) -> N
 
 
 def test_user_and_password_are_percent_decoded() -> None:
-    options = parsed("mysql://us%40er:p%2F%3A%E4%BD%A0@h/d%2Fb")._options
+    options = parsed("mysql://us%40er:p%2F%3A%E4%BD%A0@h/d%2Fb").options
     assert (options["user"], options["password"].decode(), options["database"]) == ("us@er", "p/:你", "d/b")
 
 
@@ -119,7 +119,7 @@ def test_a_connection_idle_for_long_is_asked_before_it_is_lent(
 def _after(database: orm.Database) -> str:
     backend = database.backend
     assert isinstance(backend, MysqlBackend)
-    name = backend._options["database"]
+    name = backend.options["database"]
     return f"youku:p%40ss%3Aw%2Frd@127.0.0.1:{backend.hosts[0].port}/{name}"
 
 

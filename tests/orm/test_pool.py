@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from youku_evloop import orm
-from youku_evloop.orm.pool import Gate, Pool, Result
+from youku_evloop.orm.pool import Gate, Link, Pool, Result
 
 
 class Clock(orm.BlockingRuntime):
@@ -21,7 +21,7 @@ class Clock(orm.BlockingRuntime):
         return self.time
 
 
-class FakeLink:
+class FakeLink(Link):
     def __init__(self, now: float) -> None:
         self.broken = self.closed = False
         self.opened = self.used = now
@@ -29,7 +29,7 @@ class FakeLink:
         self.works = True
         self.reset_error: Exception | None = None
 
-    def execute(self, sql: str, values: Sequence[Any], raw: bool = False) -> Result:
+    def execute(self, sql: str, values: Sequence[Any] = ()) -> Result:
         return Result((), 0, None)
 
     def begin(self, write: bool) -> None: ...
@@ -73,7 +73,7 @@ def backend(clock: Clock) -> FakeBackend:
 
 @pytest.fixture
 def pool(backend: FakeBackend, clock: Clock) -> Pool:
-    return Pool(backend, clock, size=2, wait=0.05, idle=60.0, age=600.0)
+    return Pool(backend.open, clock, size=2, wait=0.05, idle=60.0, age=600.0)
 
 
 class Queue:
@@ -117,7 +117,7 @@ def test_there_are_never_more_than_the_bound(pool: Pool) -> None:
 
 
 def test_waiters_are_served_in_the_order_of_their_coming(backend: FakeBackend, clock: Clock) -> None:
-    pool = Pool(backend, clock, size=1, wait=30.0, idle=60.0, age=600.0)
+    pool = Pool(backend.open, clock, size=1, wait=30.0, idle=60.0, age=600.0)
     link = pool.take()
     queue = Queue(pool)
     for number in range(5):
@@ -130,7 +130,7 @@ def test_waiters_are_served_in_the_order_of_their_coming(backend: FakeBackend, c
 
 
 def test_one_who_comes_late_does_not_pass_those_who_wait(backend: FakeBackend, clock: Clock) -> None:
-    pool = Pool(backend, clock, size=1, wait=30.0, idle=60.0, age=600.0)
+    pool = Pool(backend.open, clock, size=1, wait=30.0, idle=60.0, age=600.0)
     link = pool.take()
     queue = Queue(pool)
     queue.join(0, pool.give)
@@ -242,7 +242,7 @@ def test_a_place_is_neither_lost_nor_doubled_when_a_wait_ends_badly(
 
 
 def test_threads_share_a_pool_without_ever_sharing_a_connection(backend: FakeBackend, clock: Clock) -> None:
-    pool = Pool(backend, clock, size=3, wait=30.0, idle=60.0, age=600.0)
+    pool = Pool(backend.open, clock, size=3, wait=30.0, idle=60.0, age=600.0)
     lent: set[int] = set()
     clashes: list[int] = []
 

@@ -105,7 +105,7 @@ def test_writers_wait_for_each_other_in_order(sqlite: orm.Database) -> None:
         with sqlite.use(), sqlite.transaction():
             order.append(number)
 
-    gate = sqlite._writer
+    gate = sqlite.writer
     assert gate is not None
     with sqlite.transaction():
         for number in range(5):

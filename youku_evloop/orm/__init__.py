@@ -3,38 +3,14 @@
 See docs/orm.md.
 """
 
-from .database import Database, current_database
-from .errors import (
-    ConnectionLost,
-    DatabaseTooNew,
-    Deadlock,
-    FieldError,
-    ForeignKeyViolation,
-    IntegrityError,
-    ModelError,
-    NotFound,
-    OrmError,
-    OutcomeUnknown,
-    StatementTimeout,
-    Unavailable,
-    UniqueViolation,
-)
+# ruff: noqa: I001  # one line for each module reads better than one for each name
+
+from .database import Database, Transaction, current_database
+from .errors import ConnectionLost, DatabaseTooNew, Deadlock, FieldError, ForeignKeyViolation, IntegrityError
+from .errors import ModelError, NotFound, OrmError, OutcomeUnknown, StatementTimeout, Unavailable, UniqueViolation
 from .expressions import Condition, Expression
-from .fields import (
-    BigInteger,
-    Binary,
-    Boolean,
-    DateTime,
-    Enum,
-    Field,
-    ForeignKey,
-    Index,
-    Integer,
-    Json,
-    String,
-    Text,
-    Unique,
-)
+from .fields import BigInteger, Binary, Boolean, DateTime, Enum, Field, ForeignKey, Index, Integer, Json, String, Text
+from .fields import Unique
 from .functions import avg, coalesce, count, lower, max, min, sum, utcnow
 from .migrations import Migrations
 from .models import Model
@@ -47,7 +23,7 @@ __all__ = [
     "BigInteger", "Binary", "BlockingRuntime", "Boolean", "Condition", "ConnectionLost", "Database", "DatabaseTooNew",
     "DateTime", "Deadlock", "Enum", "Expression", "Field", "FieldError", "ForeignKey", "ForeignKeyViolation", "Index",
     "Integer", "IntegrityError", "Json", "Migrations", "Model", "ModelError", "NotFound", "OrmError", "OutcomeUnknown",
-    "PoolStats", "Query", "Result", "Runtime", "Socket", "StatementTimeout", "String", "Text", "Unavailable", "Unique",
-    "UniqueViolation", "Waiter", "avg", "coalesce", "column_ddl", "count", "create_all", "current_database",
-    "drop_all", "lower", "max", "min", "schema", "sum", "utcnow",
+    "PoolStats", "Query", "Result", "Runtime", "Socket", "StatementTimeout", "String", "Text", "Transaction",
+    "Unavailable", "Unique", "UniqueViolation", "Waiter", "avg", "coalesce", "column_ddl", "count", "create_all",
+    "current_database", "drop_all", "lower", "max", "min", "schema", "sum", "utcnow",
 ]  # fmt: skip

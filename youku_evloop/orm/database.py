@@ -14,8 +14,7 @@ import logging
 import random
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
-from contextvars import ContextVar, Token
-from types import TracebackType
+from contextvars import ContextVar
 from typing import TypeVar
 
 from . import errors
@@ -23,12 +22,11 @@ from .errors import ConnectionLost, Deadlock, ModelError, OrmError, OutcomeUnkno
 from .expressions import Raw, plain
 from .fields import Table
 from .mysql import MysqlBackend
-from .pool import Backend, Gate, Link, Pool, PoolStats, Result
+from .pool import Gate, Link, Pool, PoolStats, Result
 from .runtime import BlockingRuntime, Runtime
 from .sqlite import SqliteBackend
 
 T = TypeVar("T")
-BACKENDS: dict[str, type[SqliteBackend] | type[MysqlBackend]] = {"sqlite": SqliteBackend, "mysql": MysqlBackend}
 log = logging.getLogger(__name__)
 
 POOL_SIZE = 16  # more than two cores can keep busy, few enough for any server's limit
@@ -41,6 +39,7 @@ SLOW_QUERY = 0.5  # seconds
 RERUNS = 5
 BACK_OFF = 0.02  # seconds; doubled at each rerun, of which a random part is slept
 READING = {"select", "show", "explain", "describe", "pragma", "values", "with"}
+BACKENDS: dict[str, type[SqliteBackend] | type[MysqlBackend]] = {"sqlite": SqliteBackend, "mysql": MysqlBackend}
 
 _current: ContextVar[Database | None] = ContextVar("orm_database", default=None)
 _innermost: ContextVar[Transaction | None] = ContextVar("orm_transaction", default=None)
@@ -67,10 +66,10 @@ class Database:
         kind = BACKENDS.get(url.partition("://")[0])
         if kind is None:
             raise ModelError("a database URL begins with sqlite:/// or mysql://")
-        self.runtime = runtime if runtime is not None else BlockingRuntime()
-        self.backend: Backend = kind(url, self.runtime, connect_timeout, statement_timeout)
-        self._pool = Pool(self.backend, self.runtime, pool_size, pool_wait, idle_limit, age_limit)
-        self._writer = Gate(self.runtime, 1) if self.backend.local else None
+        self.runtime = runtime or BlockingRuntime()
+        self.backend = kind(url, self.runtime, connect_timeout, statement_timeout)
+        self._pool = Pool(self.backend.open, self.runtime, pool_size, pool_wait, idle_limit, age_limit)
+        self.writer = Gate(self.runtime, 1) if self.backend.local else None
         self._pool_wait, self._slow_query = pool_wait, slow_query
 
     @property
@@ -87,13 +86,28 @@ class Database:
         finally:
             _current.reset(token)
 
-    def transaction(self, *, write: bool = True) -> Transaction:
+    @contextmanager
+    def transaction(self, *, write: bool = True) -> Iterator[Transaction]:
         """`with database.transaction():` all of the block, or nothing; inside another one, a savepoint of it."""
-        return Transaction(self, write)
+        enclosing = self._active()
+        if enclosing is not None:
+            with enclosing.savepoint():
+                yield enclosing
+            return
+        with self._borrowed(write) as link:
+            link.begin(write)
+            transaction = Transaction(self, link, _innermost.get())
+            token = _innermost.set(transaction)
+            try:
+                yield transaction
+            finally:
+                transaction.over = True
+                _innermost.reset(token)
+            transaction.commit()
 
     def run(self, fn: Callable[..., T], *args: object) -> T:
         """What `fn` returns, run in a transaction; run again where the database surely undid all of it."""
-        for rerun in range(RERUNS if self.active() is None else 0):
+        for rerun in range(RERUNS if self._active() is None else 0):
             try:
                 with self.transaction():
                     return fn(*args)
@@ -104,17 +118,16 @@ class Database:
 
     def execute(self, sql: str, values: Sequence[object] = ()) -> Result:
         """Run a statement of your own, `?` standing for each value; what it gives is not converted."""
-        words = sql.split(None, 1)
-        write = not words or words[0].lower() not in READING
+        write = sql.split(None, 1)[0].lower() not in READING
         return self.perform(sql, [plain(value) for value in values], write, raw=True)
 
     def perform(self, sql: str, values: Sequence[Raw], write: bool, table: Table | None = None,
                 raw: bool = False) -> Result:  # fmt: skip
         """Run a statement made by this package, in this context's transaction if there is one."""
-        transaction = self.active()
+        transaction = self._active()
         try:
             if transaction is not None:
-                return transaction.root.execute(sql, values, raw)
+                return transaction.execute(sql, values, raw)
             return self._alone(sql, values, write, raw)
         except errors.UniqueViolation as error:
             if table is not None:
@@ -122,49 +135,44 @@ class Database:
             raise
 
     def _alone(self, sql: str, values: Sequence[Raw], write: bool, raw: bool) -> Result:
-        link = self.borrow(write)
-        try:
-            return self.timed(link, sql, values, raw)
-        except Exception as error:
-            if write and unknown(error):
-                raise OutcomeUnknown(f"a write was broken off: {error}") from error
-            raise
-        finally:
-            self.give_back(link, write)
+        with self._borrowed(write) as link:
+            try:
+                link.tainted = raw
+                return self.timed(link, sql, values)
+            except Exception as error:
+                if write and _unknown(error):
+                    raise OutcomeUnknown(f"a write was broken off: {error}") from error
+                raise
 
-    def borrow(self, write: bool) -> Link:
+    @contextmanager
+    def _borrowed(self, write: bool) -> Iterator[Link]:
         """A connection; for a write to SQLite, also the right to be the only writer."""
-        if self._writer is None or not write:
-            return self._pool.take()
-        self._writer.enter(self._pool_wait)
+        gate = self.writer if write else None
+        if gate is not None:
+            gate.enter(self._pool_wait)
         try:
-            return self._pool.take()
-        except BaseException:
-            self._writer.leave()
-            raise
-
-    def give_back(self, link: Link, write: bool) -> None:
-        try:
-            self._pool.give(link)
+            link = self._pool.take()
+            try:
+                yield link
+            finally:
+                self._pool.give(link)  # which rolls back what was not committed
         finally:
-            if self._writer is not None and write:
-                self._writer.leave()
+            if gate is not None:
+                gate.leave()
 
-    def timed(self, link: Link, sql: str, values: Sequence[Raw], raw: bool = False) -> Result:
+    def timed(self, link: Link, sql: str, values: Sequence[Raw] = ()) -> Result:
         """Run a statement; one that takes long is logged, without its values: they belong to users."""
-        if self._slow_query is None:
-            return link.execute(sql, values, raw)
         started = self.runtime.now()
         try:
-            return link.execute(sql, values, raw)
+            return link.execute(sql, values)
         finally:
-            if (seconds := self.runtime.now() - started) >= self._slow_query:
+            if self._slow_query is not None and (seconds := self.runtime.now() - started) >= self._slow_query:
                 log.warning("slow query, %.3f s: %s", seconds, sql)
 
-    def active(self) -> Transaction | None:
-        """The innermost transaction of this context in this database, still open."""
+    def _active(self) -> Transaction | None:
+        """The transaction of this context in this database, if one is open."""
         transaction = _innermost.get()
-        while transaction is not None and (transaction.database is not self or transaction.root.over):
+        while transaction is not None and (transaction.database is not self or transaction.over):
             transaction = transaction.outer
         return transaction
 
@@ -176,86 +184,57 @@ class Database:
         self._pool.close()
 
 
-def unknown(error: Exception) -> bool:
-    """Whether a statement that ended so may have been done all the same: nobody answered, and we had asked."""
-    return error.sent if isinstance(error, ConnectionLost) else not isinstance(error, OrmError)
-
-
 class Transaction:
-    """One level of a transaction: the outermost holds the connection, the others are savepoints of it."""
+    """A connection between BEGIN and COMMIT."""
 
-    def __init__(self, database: Database, write: bool) -> None:
-        self.database, self.write = database, write
-        self.outer: Transaction | None = None
-        self.root: Transaction = self
-        self.over = False
-        self._depth = 0
-        self._busy = False
+    def __init__(self, database: Database, link: Link, outer: Transaction | None) -> None:
+        self.database, self.outer, self.over = database, outer, False
+        self._link, self._depth, self._busy = link, 0, False
         self._failure: OrmError | None = None  # the database has undone everything already, for this reason
 
-    @property
-    def nested(self) -> bool:
-        return self.root is not self
-
-    def __enter__(self) -> Transaction:
-        enclosing = self.database.active()
-        self.outer = _innermost.get()
-        if enclosing is None:
-            self._begin()
-        else:
-            self.root, self._depth = enclosing.root, enclosing._depth + 1
-            self.root.execute(f"SAVEPOINT level_{self._depth}", ())
-        self._token: Token[Transaction | None] = _innermost.set(self)
-        return self
-
-    def _begin(self) -> None:
-        self._link = self.database.borrow(self.write)
-        try:
-            self._link.begin(self.write)
-        except BaseException:
-            self.database.give_back(self._link, self.write)
-            raise
-
-    def execute(self, sql: str, values: Sequence[Raw], raw: bool = False) -> Result:
-        """Run a statement in this transaction, as its outermost level."""
+    def execute(self, sql: str, values: Sequence[Raw] = (), raw: bool = False) -> Result:
         if self._failure is not None:
             raise OrmError(f"this transaction was undone already: {self._failure}") from self._failure
         if self._busy:
             raise ModelError("two tasks use one transaction at the same time")
         self._busy = True
+        self._link.tainted |= raw
         try:
-            return self.database.timed(self._link, sql, values, raw)
+            return self.database.timed(self._link, sql, values)
         except (Deadlock, errors.StatementTimeout, errors.Unavailable) as error:
             self._failure = error
             raise
         finally:
             self._busy = False
 
-    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, _: TracebackType | None) -> None:
-        _innermost.reset(self._token)
-        if self.nested:
-            self._leave_savepoint(error)
-            return
-        self.over = True
+    @contextmanager
+    def savepoint(self) -> Iterator[None]:
+        self._depth += 1
+        name = f"level_{self._depth}"
         try:
-            if error is None:
-                self._commit()
+            self.execute(f"SAVEPOINT {name}")
+            yield
+            self.execute(f"RELEASE SAVEPOINT {name}")
+        except BaseException:
+            if self._failure is None and not self._link.broken:
+                self.execute(f"ROLLBACK TO SAVEPOINT {name}")
+            raise
         finally:
-            self.database.give_back(self._link, self.write)  # which rolls back what was not committed
+            self._depth -= 1
 
-    def _leave_savepoint(self, error: BaseException | None) -> None:
-        if error is None:
-            self.root.execute(f"RELEASE SAVEPOINT level_{self._depth}", ())
-        elif self.root._failure is None and not self.root._link.broken:
-            self.root.execute(f"ROLLBACK TO SAVEPOINT level_{self._depth}", ())
-
-    def _commit(self) -> None:
+    def commit(self) -> None:
         if self._failure is not None:
             raise self._failure
         try:
-            self.database.timed(self._link, "COMMIT", ())
+            self.database.timed(self._link, "COMMIT")
         except Exception as error:
-            undone = isinstance(error, Deadlock | errors.IntegrityError) or self.database.backend.local
-            if undone or (isinstance(error, ConnectionLost) and not error.sent):
+            if self.database.backend.local or isinstance(error, Deadlock | errors.IntegrityError):
+                raise
+            if isinstance(error, OrmError) and not getattr(error, "sent", True):
                 raise
             raise OutcomeUnknown(f"a COMMIT was broken off: {error}") from error
+
+
+def _unknown(error: Exception) -> bool:
+    """Whether a statement that ended so may have been done all the same: it was sent, and nobody answered."""
+    return error.sent if isinstance(error, ConnectionLost) else not isinstance(error, OrmError)

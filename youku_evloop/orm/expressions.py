@@ -93,7 +93,7 @@ class Compilable:
         raise NotImplementedError
 
     def __bool__(self) -> bool:
-        raise TypeError("SQL is neither true nor false here: join conditions with &, | and ~; ask a query with exists()")
+        raise TypeError("SQL is neither true nor false: join conditions with &, | and ~; ask a query with exists()")
 
 
 class Expression(Compilable, Generic[T]):

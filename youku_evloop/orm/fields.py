@@ -273,7 +273,7 @@ class Table:
     @cached_property
     def numbered(self) -> bool:
         """Whether the database numbers the rows where the program does not."""
-        return self.primary.kind.python is int and not any(key.column is self.primary for key in self.relations.values())
+        return self.primary.kind.python is int and self.primary not in {key.column for key in self.relations.values()}
 
     @cached_property
     def positions(self) -> dict[str, int]:

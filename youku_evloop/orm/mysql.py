@@ -11,7 +11,7 @@ from typing import Any
 from urllib.parse import parse_qsl, unquote
 
 import pymysql
-from pymysql.constants import CLIENT, CR, ER, FIELD_TYPE, SERVER_STATUS
+from pymysql.constants import CLIENT, FIELD_TYPE, SERVER_STATUS
 from pymysql.converters import conversions
 
 from . import errors
@@ -25,22 +25,23 @@ HOST_REST = 5.0  # seconds for which a host that failed is tried last
 PING_AFTER = 10.0  # seconds of idleness after which a connection is asked whether it still works
 LOCK_WAIT = 10  # seconds a statement waits for another's lock before the server answers 1205
 GRACE = 5.0  # seconds past the server's own statement limit after which we call the server hung
-
+COM_RESET_CONNECTION = 0x1F
 SQL_MODE = "STRICT_ALL_TABLES,NO_ZERO_DATE,NO_ZERO_IN_DATE,ERROR_FOR_DIVISION_BY_ZERO,NO_ENGINE_SUBSTITUTION"
 SESSION = (
     "SET NAMES utf8mb4 COLLATE utf8mb4_bin, autocommit = 1, time_zone = '+00:00', "
     f"innodb_lock_wait_timeout = {LOCK_WAIT}, sql_mode = '{SQL_MODE}'"
 )
 LIMIT = " /*M!100101 , max_statement_time = %.3f */ /*!80000 , max_execution_time = %d */"  # MariaDB's, MySQL's
-COM_RESET_CONNECTION = 0x1F
 
-WSREP_NOT_READY, SHUTDOWN, KILLED = 1047, 1053, 1927
-HOST_OUT = {WSREP_NOT_READY, SHUTDOWN, KILLED, CR.CR_CONN_HOST_ERROR, CR.CR_SERVER_GONE_ERROR, CR.CR_SERVER_LOST}
-NOT_SENT = {WSREP_NOT_READY, CR.CR_SERVER_GONE_ERROR, 0}  # 0: pymysql found the connection closed before it began
-RETRY = {ER.LOCK_DEADLOCK, ER.LOCK_WAIT_TIMEOUT}
-OUT_OF_TIME = {1969, 3024}  # MariaDB's, MySQL's
-DUPLICATE, FOREIGN_KEYS = {ER.DUP_ENTRY}, {ER.NO_REFERENCED_ROW_2, ER.ROW_IS_REFERENCED_2}
-REFUSED = {ER.ACCESS_DENIED_ERROR, ER.DBACCESS_DENIED_ERROR, ER.BAD_DB_ERROR}  # no other host will think better of it
+CANNOT_CONNECT, GONE, LOST, CLOSED, WSREP_NOT_READY, SHUTDOWN, KILLED = 2003, 2006, 2013, 0, 1047, 1053, 1927
+HOST_OUT = {CANNOT_CONNECT, GONE, LOST, CLOSED, WSREP_NOT_READY, SHUTDOWN, KILLED}
+NOT_SENT = {GONE, CLOSED, WSREP_NOT_READY}
+REFUSED = {1044, 1045, 1049}  # not this user, or no such database: no other host will think better of it
+ERRORS: dict[int, type[errors.OrmError]] = {
+    1213: errors.Deadlock, 1205: errors.Deadlock, 1062: errors.UniqueViolation,
+    1451: errors.ForeignKeyViolation, 1452: errors.ForeignKeyViolation,
+    1969: errors.StatementTimeout, 3024: errors.StatementTimeout,  # MariaDB's, MySQL's
+}  # fmt: skip
 
 # Times stay text, for the field to read; sums of integers are integers again, as in SQLite.
 CONVERSIONS: dict[Any, Any] = {
@@ -67,56 +68,44 @@ class Host:
 class MysqlBackend:
     """`mysql://user:password@host[:port][,host2[:port]]/database?ssl_ca=...`, the hosts in order of preference."""
 
-    name = "mysql"
-    local = False
+    name, local = "mysql", False
 
     def __init__(self, url: str, runtime: Runtime, connect_timeout: float, statement_timeout: float | None) -> None:
         match = re.fullmatch(r"mysql://(?:([^:@/]*)(?::([^@/]*))?@)?([^@/?]+)/([^/?]+)(?:\?(.*))?", url)
         if match is None:
-            raise errors.ModelError("the URL of a MySQL database is mysql://user:password@host[:port][,host2...]/database")
+            raise errors.ModelError("a MySQL URL is mysql://user:password@host[:port][,host2...]/database")
         user, password, hosts, database, query = match.groups(default="")
         self.runtime, self.connect_timeout, self.statement_timeout = runtime, connect_timeout, statement_timeout
         self.hosts = [_host(text) for text in hosts.split(",")]
         self.session = SESSION + (LIMIT % (statement_timeout, statement_timeout * 1000) if statement_timeout else "")
-        self._options: dict[str, Any] = {
-            "user": unquote(user),
-            "password": unquote(password).encode(),
-            "database": unquote(database),
+        self.options: dict[str, Any] = {
+            "user": unquote(user), "password": unquote(password).encode(), "database": unquote(database),
+            "charset": "utf8mb4", "collation": "utf8mb4_bin", "autocommit": True, "client_flag": CLIENT.FOUND_ROWS,
+            "conv": CONVERSIONS, "init_command": self.session, "defer_connect": True,
+            "read_timeout": connect_timeout, "write_timeout": connect_timeout,
             **_tls(dict(parse_qsl(query, strict_parsing=bool(query)))),
-        }
+        }  # fmt: skip
 
     def open(self) -> Link:
         """A connection to the first host that has one, those that failed lately tried last."""
-        now = self.runtime.now()
-        problem: errors.Unavailable | None = None
+        now, problem = self.runtime.now(), errors.Unavailable("there is no host")
         for host in sorted(self.hosts, key=lambda host: now - host.failed_at < HOST_REST):
             try:
                 return MysqlLink(self, host, self._connect(host))
-            except pymysql.MySQLError as error:
+            except (pymysql.MySQLError, OSError) as error:
                 if error.args[0] in REFUSED:
                     raise errors.OrmError(f"{host.name}:{host.port} refuses us: {error.args[1]}") from error
-                problem = errors.Unavailable(f"{host.name}:{host.port}: {error}")
-                problem.__cause__ = error
-                host.failed_at = self.runtime.now()
-        assert problem is not None, "there is always a host"
+                problem, host.failed_at = errors.Unavailable(f"{host.name}:{host.port}: {error}"), self.runtime.now()
         raise problem
 
-    def _connect(self, host: Host) -> pymysql.Connection[Any]:
-        connection: pymysql.Connection[Any] = pymysql.Connection(
-            host=host.name, port=host.port, charset="utf8mb4", collation="utf8mb4_bin", autocommit=True,
-            client_flag=CLIENT.FOUND_ROWS, conv=CONVERSIONS, init_command=self.session, defer_connect=True,
-            read_timeout=self.connect_timeout, write_timeout=self.connect_timeout, **self._options,
-        )  # fmt: skip
-        try:
-            sock: Any = self.runtime.connect(host.name, host.port, self.connect_timeout)
-        except OSError as error:
-            raise pymysql.OperationalError(CR.CR_CONN_HOST_ERROR, str(error)) from error
-        connection.connect(sock)
-        if "ssl" in self._options and not isinstance(connection._sock, TlsSocket):  # type: ignore[attr-defined]
-            sock.close()
-            raise pymysql.OperationalError(CR.CR_SSL_CONNECTION_ERROR, "the server does not speak TLS")
-        limit = self.statement_timeout and self.statement_timeout + GRACE
-        connection._read_timeout = connection._write_timeout = limit  # type: ignore[attr-defined]
+    def _connect(self, host: Host) -> Any:
+        connection: Any = pymysql.Connection(host=host.name, port=host.port, **self.options)
+        connection.connect(self.runtime.connect(host.name, host.port, self.connect_timeout))
+        if "ssl" in self.options and not isinstance(connection._sock, TlsSocket):  # older pymysqls do without
+            connection.close()
+            raise OSError("the server does not speak TLS")
+        connection._read_timeout = self.statement_timeout and self.statement_timeout + GRACE
+        connection._write_timeout = connection._read_timeout
         return connection
 
 
@@ -129,31 +118,22 @@ def _host(text: str) -> Host:
 
 
 def _tls(options: dict[str, str]) -> dict[str, Any]:
-    unknown = options.keys() - {"ssl_ca", "ssl_cert", "ssl_key", "ssl"}
-    if unknown:
+    if unknown := options.keys() - {"ssl_ca", "ssl_cert", "ssl_key", "ssl"}:
         raise errors.ModelError(f"unknown option in the database URL: {', '.join(sorted(unknown))}")
     if not options:
         return {"ssl_disabled": True}
     return {"ssl": client_context(options.get("ssl_ca"), options.get("ssl_cert"), options.get("ssl_key"))}
 
 
-class MysqlLink:
-    def __init__(self, backend: MysqlBackend, host: Host, connection: pymysql.Connection[Any]) -> None:
+class MysqlLink(Link):
+    def __init__(self, backend: MysqlBackend, host: Host, connection: Any) -> None:
+        super().__init__(backend.runtime.now())
         self._backend, self._host, self._connection = backend, host, connection
-        self.broken = self._tainted = False
-        self.opened = self.used = backend.runtime.now()
 
-    def begin(self, write: bool) -> None:
-        self.execute("START TRANSACTION" if write else "START TRANSACTION READ ONLY", ())
-
-    def execute(self, sql: str, values: Sequence[Raw], raw: bool = False) -> Result:
-        self._tainted |= raw
+    def execute(self, sql: str, values: Sequence[Raw] = ()) -> Result:
         try:
             with self._connection.cursor() as cursor:
-                if values:
-                    cursor.execute(to_format(sql), tuple(values))
-                else:
-                    cursor.execute(sql)
+                cursor.execute(to_format(sql) if values else sql, tuple(values) or None)
                 return Result(cursor.fetchall(), cursor.rowcount, cursor.lastrowid)
         except pymysql.MySQLError as error:
             raise self._translated(error) from error
@@ -162,26 +142,27 @@ class MysqlLink:
             raise
 
     def _translated(self, error: pymysql.MySQLError) -> errors.OrmError:
-        code = error.args[0] if error.args else 0
-        message = f"{error.args[1]} ({code})" if len(error.args) > 1 else str(error)
+        code, message = error.args[:2] if len(error.args) > 1 else (-1, str(error))
         if code in HOST_OUT or not self._connection.open:
-            self.broken = True
-            self._host.failed_at = self._backend.runtime.now()
-            return errors.ConnectionLost(message, sent=code not in NOT_SENT)
-        if code in OUT_OF_TIME:
-            self.broken = True
-            return errors.StatementTimeout(message)
-        if code in RETRY:
-            return errors.Deadlock(message)
-        if code in DUPLICATE:
-            return errors.UniqueViolation(message, constraint=message.rpartition(" for key '")[2].partition("'")[0])
-        if code in FOREIGN_KEYS:
-            return errors.ForeignKeyViolation(message)
-        return errors.IntegrityError(message) if isinstance(error, pymysql.IntegrityError) else errors.OrmError(message)
+            self.broken, self._host.failed_at = True, self._backend.runtime.now()
+            return errors.ConnectionLost(f"{message} ({code})", sent=code not in NOT_SENT)
+        known = isinstance(error, pymysql.IntegrityError)
+        kind = ERRORS.get(code, errors.IntegrityError if known else errors.OrmError)
+        self.broken = kind is errors.StatementTimeout
+        translated = kind(f"{message} ({code})")
+        if isinstance(translated, errors.UniqueViolation):
+            translated.constraint = message.rpartition(" for key '")[2].rstrip("'")
+        return translated
+
+    def begin(self, write: bool) -> None:
+        self.execute("START TRANSACTION" if write else "START TRANSACTION READ ONLY")
 
     def usable(self, idle: float) -> bool:
-        """Whether the connection still stands: a look at the socket, and a ping if it has been idle long."""
-        if self.opened < self._host.failed_at or self._hung_up():
+        """Opened since its host failed last; silent, for between statements a server has only goodbye to say; and,
+        if idle for long, answering."""
+        poll = select.poll()
+        poll.register(self._connection._sock.fileno(), select.POLLIN)
+        if self.opened < self._host.failed_at or poll.poll(0):
             return False
         try:
             if idle > PING_AFTER:
@@ -190,34 +171,18 @@ class MysqlLink:
             self.broken = True
         return not self.broken
 
-    def _hung_up(self) -> bool:
-        """Between statements a server has nothing to say but goodbye."""
-        fileno = getattr(self._connection._sock, "fileno", None)  # type: ignore[attr-defined]
-        if fileno is None:
-            return False
-        poll = select.poll()
-        poll.register(fileno(), select.POLLIN)
-        return bool(poll.poll(0))
-
     def reset(self) -> None:
-        if self._connection.server_status & SERVER_STATUS.SERVER_STATUS_IN_TRANS:  # type: ignore[attr-defined]
-            self.execute("ROLLBACK", ())
-        if self._tainted:
-            self._renew()
-
-    def _renew(self) -> None:
-        """Forget variables, locks and temporary tables: the session is as it was when it was opened."""
-        try:
-            self._connection._execute_command(COM_RESET_CONNECTION, b"")  # type: ignore[attr-defined]
-            self._connection._read_ok_packet()  # type: ignore[attr-defined]
-        except pymysql.MySQLError as error:
-            raise self._translated(error) from error
-        self.execute(self._backend.session, ())
-        self._tainted = False
+        if self._connection.server_status & SERVER_STATUS.SERVER_STATUS_IN_TRANS:
+            self.execute("ROLLBACK")
+        if self.tainted:  # forget variables, locks and temporary tables
+            self._connection._execute_command(COM_RESET_CONNECTION, b"")
+            self._connection._read_ok_packet()
+            self.execute(self._backend.session)
+            self.tainted = False
 
     def close(self) -> None:
         """Say goodbye, unless the connection is broken."""
         if self.broken:
-            self._connection._force_close()  # type: ignore[attr-defined]  # says nothing, waits for nothing
+            self._connection._force_close()
         elif self._connection.open:
             self._connection.close()

@@ -6,12 +6,13 @@ Threads may share it, and so may tasks of one event loop: no lock is held over a
 from __future__ import annotations
 
 import threading
+from abc import ABC, abstractmethod
 from collections import deque
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import Any, Protocol
+from typing import Any
 
-from .errors import OrmError, Unavailable
+from .errors import Unavailable
 from .expressions import Raw
 from .runtime import Runtime, Waiter
 
@@ -25,29 +26,28 @@ class Result:
     last_id: int | None
 
 
-class Link(Protocol):
-    """One connection to a database. `broken` is set once it must not be used again.
+class Link(ABC):
+    """One connection to a database. `broken` is set once it must not be used again."""
 
-    A `raw` statement may have changed the session, which `reset` then makes new."""
+    broken = tainted = False  # tainted: a statement of the caller's own may have changed the session
 
-    broken: bool
-    opened: float
-    used: float
+    def __init__(self, now: float) -> None:
+        self.opened = self.used = now
 
-    def execute(self, sql: str, values: Sequence[Raw], raw: bool = False) -> Result: ...
+    @abstractmethod
+    def execute(self, sql: str, values: Sequence[Raw] = ()) -> Result: ...
+    @abstractmethod
     def begin(self, write: bool) -> None: ...
-    def usable(self, idle: float) -> bool: ...
-    def reset(self) -> None: ...
+    @abstractmethod
+    def usable(self, idle: float) -> bool:
+        """Whether it still stands, having been idle for so many seconds."""
+
+    @abstractmethod
+    def reset(self) -> None:
+        """Roll back what is open, and make a tainted session new."""
+
+    @abstractmethod
     def close(self) -> None: ...
-
-
-class Backend(Protocol):
-    """A kind of database."""
-
-    name: str
-    local: bool  # a library in this process: one writer at a time, and an error at COMMIT means not committed
-
-    def open(self) -> Link: ...
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,10 +90,10 @@ class Gate:
     def _forget(self, waiter: Waiter) -> bool:
         """Give up waiting; False if the place had been handed over meanwhile."""
         with self._lock:
-            if waiter not in self.queue:
-                return False
-            self.queue.remove(waiter)
-            return True
+            waits = waiter in self.queue
+            if waits:
+                self.queue.remove(waiter)
+            return waits
 
     def leave(self) -> None:
         with self._lock:
@@ -107,80 +107,68 @@ class Gate:
 class Pool:
     """Times are seconds. A connection idle for `idle`, or `age` old, is closed instead of lent or kept."""
 
-    def __init__(self, backend: Backend, runtime: Runtime, size: int, wait: float, idle: float, age: float) -> None:
-        self._backend, self._runtime = backend, runtime
+    def __init__(self, open_link: Callable[[], Link], runtime: Runtime, size: int, wait: float, idle: float,
+                 age: float) -> None:  # fmt: skip
+        self._open, self._now, self._gate = open_link, runtime.now, Gate(runtime, size)
         self._size, self._wait, self._idle_limit, self._age_limit = size, wait, idle, age
-        self._gate = Gate(runtime, size)
-        self._idle: deque[Link] = deque()
+        self._idle: deque[Link] = deque()  # that used last at the end: taken first, so that the others can grow old
         self._opened = 0
         self._closed = False
 
     def take(self) -> Link:
         """A connection that worked when last seen; `Unavailable` when none can be had in time."""
-        if self._closed:
-            raise Unavailable("the database was closed")
         self._gate.enter(self._wait)
         try:
-            return self._warm() or self._open()
+            if self._closed:
+                raise Unavailable("the database was closed")
+            while (link := self._pop(self._idle.pop)) is not None:
+                if self._fresh(link) and link.usable(self._now() - link.used):
+                    return link
+                link.close()
+            link = self._open()
+            self._opened += 1
+            return link
         except BaseException:
             self._gate.leave()
             raise
 
-    def _warm(self) -> Link | None:
-        """The connection used last, so that the others can grow old enough to be closed."""
-        while self._idle:
-            try:
-                link = self._idle.pop()
-            except IndexError:  # another thread was quicker
-                break
-            now = self._runtime.now()
-            if self._fresh(link, now) and link.usable(now - link.used):
-                return link
-            link.close()
-        return None
-
-    def _fresh(self, link: Link, now: float) -> bool:
-        return now - link.used < self._idle_limit and now - link.opened < self._age_limit
-
-    def _open(self) -> Link:
-        link = self._backend.open()
-        self._opened += 1
-        return link
-
     def give(self, link: Link) -> None:
         """Take a connection back: reset and kept, or closed."""
         try:
-            if not link.broken:
-                self._reset(link)
-            link.used = now = self._runtime.now()
-            if link.broken or self._closed or not self._fresh(link, now):
+            self._reset(link)
+            link.used = self._now()
+            if link.broken or self._closed or not self._fresh(link):
                 link.close()
             else:
                 self._idle.append(link)
-            self._drop_stale(now)
+            if self._idle and not self._fresh(self._idle[0]) and (stale := self._pop(self._idle.popleft)):
+                stale.close()
         finally:
             self._gate.leave()
 
     def _reset(self, link: Link) -> None:
         try:
-            link.reset()
-        except OrmError:
+            if not link.broken:
+                link.reset()
+        except Exception:
             link.broken = True
 
-    def _drop_stale(self, now: float) -> None:
-        """Close the connection that has been idle longest, if for too long."""
-        if self._idle and not self._fresh(self._idle[0], now):
-            try:
-                stale = self._idle.popleft()
-            except IndexError:  # another thread was quicker
-                return
-            stale.close()
+    def _fresh(self, link: Link) -> bool:
+        now = self._now()
+        return now - link.used < self._idle_limit and now - link.opened < self._age_limit
+
+    def _pop(self, end: Callable[[], Link]) -> Link | None:
+        """The connection at one end, unless another thread was quicker."""
+        try:
+            return end()
+        except IndexError:
+            return None
 
     def close(self) -> None:
         """Close what is idle now, and what is lent when it comes back."""
         self._closed = True
-        while self._idle:
-            self._idle.pop().close()
+        while (link := self._pop(self._idle.pop)) is not None:
+            link.close()
 
     def stats(self) -> PoolStats:
         gate = self._gate

@@ -25,27 +25,29 @@ SET_UP = (
     "PRAGMA foreign_keys = ON",
     "PRAGMA case_sensitive_like = ON",  # as MySQL does with our collation
 )
-RETRY = {sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED}
-OUT_OF_ORDER = {sqlite3.SQLITE_CANTOPEN, sqlite3.SQLITE_FULL, sqlite3.SQLITE_IOERR, sqlite3.SQLITE_READONLY}
+ERRORS: dict[str, type[errors.OrmError]] = {
+    "SQLITE_CONSTRAINT_UNIQUE": errors.UniqueViolation, "SQLITE_CONSTRAINT_PRIMARYKEY": errors.UniqueViolation,
+    "SQLITE_CONSTRAINT_FOREIGNKEY": errors.ForeignKeyViolation, "SQLITE_CONSTRAINT": errors.IntegrityError,
+    "SQLITE_BUSY": errors.Deadlock, "SQLITE_LOCKED": errors.Deadlock, "SQLITE_INTERRUPT": errors.StatementTimeout,
+    "SQLITE_CANTOPEN": errors.Unavailable, "SQLITE_FULL": errors.Unavailable, "SQLITE_IOERR": errors.Unavailable,
+    "SQLITE_READONLY": errors.Unavailable,
+}  # fmt: skip
 
 
 class SqliteBackend:
-    name = "sqlite"
-    local = True
+    name, local = "sqlite", True
 
     def __init__(self, url: str, runtime: Runtime, connect_timeout: float, statement_timeout: float | None) -> None:
-        self.path = url.removeprefix("sqlite:///")
-        self.statement_timeout = statement_timeout
-        self.runtime = runtime
+        self.path, self.runtime, self.limit = url.removeprefix("sqlite:///"), runtime, statement_timeout
 
     def open(self) -> Link:
         return self.runtime.call(SqliteLink, self)
 
 
-class SqliteLink:
+class SqliteLink(Link):
     def __init__(self, backend: SqliteBackend) -> None:
-        self._runtime, self._limit = backend.runtime, backend.statement_timeout
-        self.broken = self._tainted = False
+        super().__init__(backend.runtime.now())
+        self._call, self._limit, self._deadline = backend.runtime.call, backend.limit, 0.0
         try:
             self._connection = sqlite3.connect(backend.path, isolation_level=None, check_same_thread=False)
             for statement in SET_UP:
@@ -54,16 +56,10 @@ class SqliteLink:
             raise errors.Unavailable(f"cannot open {backend.path}: {error}") from error
         self._connection.create_function("LOWER", 1, _lower, deterministic=True)
         if self._limit is not None:
-            self._connection.set_progress_handler(self._out_of_time, STEPS)
-        self._deadline = 0.0
-        self.opened = self.used = self._runtime.now()
+            self._connection.set_progress_handler(lambda: time.monotonic() > self._deadline, STEPS)
 
-    def begin(self, write: bool) -> None:
-        self.execute("BEGIN IMMEDIATE" if write else "BEGIN", ())
-
-    def execute(self, sql: str, values: Sequence[Raw], raw: bool = False) -> Result:
-        self._tainted |= raw
-        return self._runtime.call(self._execute, sql, values)
+    def execute(self, sql: str, values: Sequence[Raw] = ()) -> Result:
+        return self._call(self._execute, sql, values)
 
     def _execute(self, sql: str, values: Sequence[Raw]) -> Result:
         if self._limit is not None:
@@ -77,19 +73,19 @@ class SqliteLink:
             self.broken = True
             raise
 
-    def _out_of_time(self) -> bool:
-        return time.monotonic() > self._deadline
+    def begin(self, write: bool) -> None:
+        self.execute("BEGIN IMMEDIATE" if write else "BEGIN")
 
     def usable(self, idle: float) -> bool:
         return True
 
     def reset(self) -> None:
         if self._connection.in_transaction:
-            self.execute("ROLLBACK", ())
-        self.broken |= self._tainted  # a PRAGMA may have been changed: to open another is quicker than to ask
+            self.execute("ROLLBACK")
+        self.broken |= self.tainted  # a PRAGMA may have been changed: to open another is quicker than to ask
 
     def close(self) -> None:
-        self._runtime.call(self._connection.close)
+        self._call(self._connection.close)
 
 
 def _lower(text: Any) -> Any:
@@ -99,16 +95,8 @@ def _lower(text: Any) -> Any:
 
 def _translated(error: Exception) -> errors.OrmError:
     name, message = getattr(error, "sqlite_errorname", ""), str(error)
-    code = getattr(error, "sqlite_errorcode", 0) & 0xFF  # without the extension
-    if name in ("SQLITE_CONSTRAINT_UNIQUE", "SQLITE_CONSTRAINT_PRIMARYKEY", "SQLITE_CONSTRAINT_ROWID"):
+    kind = ERRORS.get(name) or ERRORS.get("_".join(name.split("_")[:2]), errors.OrmError)
+    if kind is errors.UniqueViolation:  # "... failed: table.column, table.column"
         columns = message.partition(": ")[2].split(", ")
         return errors.UniqueViolation(message, tuple(column.rpartition(".")[2] for column in columns))
-    if name == "SQLITE_CONSTRAINT_FOREIGNKEY":
-        return errors.ForeignKeyViolation(message)
-    if code == sqlite3.SQLITE_CONSTRAINT:
-        return errors.IntegrityError(message)
-    if code in RETRY:
-        return errors.Deadlock(message)
-    if code == sqlite3.SQLITE_INTERRUPT:
-        return errors.StatementTimeout(message)
-    return errors.Unavailable(message) if code in OUT_OF_ORDER else errors.OrmError(message)
+    return kind(message)

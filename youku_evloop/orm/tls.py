@@ -8,7 +8,7 @@ from __future__ import annotations
 import io
 import ssl
 from collections.abc import Callable
-from typing import Any, BinaryIO, TypeVar
+from typing import Any, TypeVar
 
 from .runtime import Socket
 
@@ -33,13 +33,12 @@ class _MemoryContext(ssl.SSLContext):
         return TlsSocket(self, sock, server_hostname)
 
 
-class TlsSocket:
-    """The socket's own interface, with TLS inside."""
+class TlsSocket(io.RawIOBase):
+    """The socket's own interface, and a raw stream's, with TLS inside."""
 
     def __init__(self, context: ssl.SSLContext, sock: Socket, server_hostname: str) -> None:
-        self._sock = sock
-        self.fileno = getattr(sock, "fileno", None)
-        self._incoming, self._outgoing = ssl.MemoryBIO(), ssl.MemoryBIO()
+        self._sock, self._incoming, self._outgoing = sock, ssl.MemoryBIO(), ssl.MemoryBIO()
+        self.settimeout, self.fileno = sock.settimeout, sock.fileno  # type: ignore[method-assign]
         self._tls = context.wrap_bio(self._incoming, self._outgoing, server_hostname=server_hostname)
         self._buffer = memoryview(bytearray(RECORD))
         self._pump(self._tls.do_handshake)
@@ -63,31 +62,21 @@ class TlsSocket:
         if data := self._outgoing.read():
             self._sock.sendall(data)
 
-    def recv_into(self, buffer: Any, /) -> int:
-        try:
-            return int(self._pump(self._tls.read, len(buffer), buffer))  # given a buffer, a count
-        except ssl.SSLEOFError:
-            return 0
-
     def sendall(self, data: bytes, /) -> None:
         self._pump(self._tls.write, data)
-
-    def settimeout(self, value: float | None, /) -> None:
-        self._sock.settimeout(value)
-
-    def makefile(self, mode: str, /) -> BinaryIO:
-        return io.BufferedReader(_Reader(self))
-
-    def close(self) -> None:
-        self._sock.close()
-
-
-class _Reader(io.RawIOBase):
-    def __init__(self, sock: TlsSocket) -> None:
-        self._sock = sock
 
     def readable(self) -> bool:
         return True
 
     def readinto(self, buffer: Any, /) -> int:
-        return self._sock.recv_into(buffer)
+        try:
+            return int(self._pump(self._tls.read, len(buffer), buffer))  # given a buffer, a count
+        except ssl.SSLEOFError:
+            return 0
+
+    def makefile(self, mode: str, /) -> io.BufferedReader:
+        return io.BufferedReader(self)
+
+    def close(self) -> None:
+        super().close()
+        self._sock.close()
