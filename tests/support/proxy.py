@@ -10,16 +10,20 @@ from typing import Final, Self
 
 PIECE: Final = 64 * 1024
 PATIENCE: Final = 60.0
+SEEN: Final = 64 * 1024
+"""Bytes that a line remembers."""
 
 
 class Line:
     """One connection through the link: `up` bytes went to the server, `down` bytes came from it.
 
-    After `up_limit` (`down_limit`) bytes of that direction nothing more goes that way, and `reached` is set.
+    `seen` is the beginning of both directions. After `up_limit` (`down_limit`) bytes nothing more goes that way, and
+    `reached` is set.
     """
 
     def __init__(self, client: socket.socket, server: socket.socket, up_limit: int | None, down_limit: int | None):
         self.up = self.down = 0
+        self.seen = bytearray()
         self.reached = threading.Event()
         self._ends = client, server
         self._limits = {"up": up_limit, "down": down_limit}
@@ -39,6 +43,7 @@ class Line:
             while piece := source.recv(self._room(way)):
                 target.sendall(piece)
                 setattr(self, way, getattr(self, way) + len(piece))
+                self.seen += piece[: max(SEEN - len(self.seen), 0)]
                 if self._room(way) == 0:
                     self.reached.set()
                     self._released.wait()
@@ -89,6 +94,7 @@ class Proxy:
         self._plans: list[tuple[int | None, int | None]] = []
         self._arrived = threading.Condition()
         self._listener = socket.create_server(("127.0.0.1", 0))
+        self.address = "{}:{}".format(*self._listener.getsockname())
         self._acceptor = threading.Thread(target=self._accept, name="proxy")
 
     def __enter__(self) -> Self:
@@ -101,12 +107,6 @@ class Proxy:
         self._listener.close()
         for line in self.lines:
             line.close()
-
-    @property
-    def address(self) -> str:
-        """For the client."""
-        host, port = self._listener.getsockname()
-        return f"{host}:{port}"
 
     def hold_next(self, *, up: int | None = None, down: int | None = None) -> None:
         """The next connection stands still after so many bytes."""

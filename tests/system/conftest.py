@@ -65,7 +65,7 @@ def shared_server(
 
 @pytest.fixture
 def server(shared_server: RunningServer) -> Iterator[RunningServer]:
-    """The shared server: do not stop it. Whatever a test does to it, it serves others afterwards and has no complaint."""
+    """The shared server: do not stop it. Whatever a test does to it, it serves others afterwards without complaint."""
     before = len(shared_server.log)
     yield shared_server
     with Wire(shared_server.address) as somebody_else:
