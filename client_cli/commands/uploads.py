@@ -55,7 +55,7 @@ def parse_price(_context: click.Context, _parameter: click.Parameter, value: str
         ("youku upload *.mp4 --json", "Several, with one document about all of them."),
     ),
 )
-@click.argument("paths", metavar="PATH...", nargs=-1, required=True, type=click.Path(path_type=Path))
+@click.argument("paths", metavar="PATH...", nargs=-1, required=True, type=click.Path(path_type=Path, readable=False))
 @click.option("--title", help="The title (the file's name).")
 @click.option("--description", default="", help="What it is about.")
 @click.option("--charge", is_flag=True, help="A paid movie; without it, it is free.")

@@ -93,7 +93,12 @@ def test_a_name_that_cannot_be_one_is_refused_with_what_can(server: RunningServe
 def test_a_verifier_that_is_none_is_refused_by_the_name_of_its_field(
     server: RunningServer, field: str, value: object
 ) -> None:
-    verifier = {"salt": "A" * 24, "iterations": 4096, "stored_key": "A" * 43 + "=", "server_key": "A" * 43 + "="}
+    verifier: dict[str, Any] = {
+        "salt": "A" * 24,
+        "iterations": 4096,
+        "stored_key": "A" * 43 + "=",
+        "server_key": "A" * 43 + "=",
+    }
     with Wire(server.address) as wire:
         error = wire.refused("account.register", name="nobody", **{**verifier, field: value})
         assert error["error"] == "bad_request"

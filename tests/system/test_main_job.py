@@ -210,7 +210,7 @@ def test_a_machine_that_was_switched_off_keeps_what_was_durable(
 ) -> None:
     admin = own_server.create_admin("alice")
     content = make_file(SIZE).read_bytes()
-    create = {"name": "x", "size": SIZE, "fingerprint": "0" * 64}
+    create: dict[str, Any] = {"name": "x", "size": SIZE, "fingerprint": "0" * 64}
     with admin.wire() as wire:
         upload = wire.ask("upload.create", **create)["upload"]
         wire.ask("upload.write", body=content[:HALF], upload=upload, offset=0)
