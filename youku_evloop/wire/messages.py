@@ -19,6 +19,9 @@ from youku_evloop.errors import BadRequest, BrokenFrame, UnknownCommand, YoukuEr
 MAX_BODY: Final = 16 * 1024 * 1024
 """Bytes of body that a request may bring: what is sent again at most when a connection is lost."""
 
+UNREADABLE: Final = (msgspec.DecodeError, UnicodeDecodeError, RecursionError)
+"""What the decoder raises: not as it should be, not UTF-8, or nested without end."""
+
 MAX_EXPLANATION: Final = 500
 """Characters of what is wrong with a request: it may quote the request, and has to fit a frame."""
 
@@ -57,7 +60,7 @@ class RequestParser:
         """The request, or why it is none; raises `BrokenFrame` when the payload is no JSON object."""
         try:
             request = self._decoder.decode(payload)
-        except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as problem:
+        except UNREADABLE as problem:
             return self._reject(payload, problem)
         if request.body and not 0 < request.body <= MAX_BODY:
             return self._reject(payload, msgspec.ValidationError("out of range - at `$.body`"))
@@ -75,10 +78,9 @@ class RequestParser:
 
     def _read_envelope(self, payload: bytes) -> _Envelope:
         try:
+            payload.decode()  # all of it: what is skipped is not looked at otherwise
             return self._envelope.decode(payload)
-        except msgspec.ValidationError:
-            raise BrokenFrame("A frame holds one JSON object, this one holds something else.") from None
-        except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as problem:
+        except UNREADABLE as problem:
             raise BrokenFrame(f"A frame holds one JSON object in UTF-8: {problem}.") from None
 
     def _explain(self, op: object, problem: Exception) -> YoukuError:
@@ -108,5 +110,5 @@ def parse_reply(payload: bytes) -> Reply:
     """The payload of a frame from the server; raises `BrokenFrame` when it is no JSON object."""
     try:
         return Reply(_reply_decoder.decode(payload))
-    except (msgspec.DecodeError, UnicodeDecodeError) as problem:
+    except UNREADABLE as problem:
         raise BrokenFrame(f"The server sent something that is no message: {problem}.") from None

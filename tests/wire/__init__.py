@@ -1,0 +1,1 @@
+"""The wire, without a wire: bytes in, messages out."""
