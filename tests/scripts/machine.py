@@ -64,10 +64,12 @@ class Machine:
         self.checkout = root / "checkout"
         self.programs = root / "bin"
         self.calls = root / "calls"
-        (self.checkout / "scripts").mkdir(parents=True)
+        for directory in ("scripts", ".ci"):
+            (self.checkout / directory).mkdir(parents=True)
         self.programs.mkdir()
         self.calls.touch()
-        for name in ("pyproject.toml", "setup.cfg", "scripts/environment.sh", "scripts/quickstart", "scripts/test"):
+        scripts = ("scripts/environment.sh", "scripts/quickstart", "scripts/test", ".ci/run")
+        for name in ("pyproject.toml", "setup.cfg", *scripts):
             shutil.copy(CHECKOUT / name, self.checkout / name)
         for tool in TOOLS:
             self.programs.joinpath(tool).symlink_to(shutil.which(tool) or pytest.skip(f"there is no {tool} here"))

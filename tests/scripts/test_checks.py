@@ -59,6 +59,13 @@ def test_arguments_go_to_pytest(machine: Machine) -> None:
     assert "$ pytest -k floors -x" in machine.run("scripts/test", "-k", "floors", "-x").stdout
 
 
+def test_continuous_integration_runs_the_same(machine: Machine) -> None:
+    give_mariadb(machine)
+    done = machine.run(".ci/run", "-k", "floors")
+    assert done.returncode == 0, done.stderr
+    assert done.stdout.splitlines()[-2:] == ["$ pytest -k floors", "said by pytest"]
+
+
 @pytest.mark.parametrize("broken", ["ruff", "mypy", "pytest"])
 def test_a_check_that_fails_fails_the_whole(machine: Machine, broken: str) -> None:
     give_mariadb(machine)
