@@ -15,8 +15,9 @@ from pathlib import Path
 from typing import Any, Final, Literal, NoReturn
 
 import click
+import msgspec
 
-from youku_evloop import __version__, logs, orm, schema
+from youku_evloop import __version__, inspector, logs, orm, schema
 from youku_evloop.certificates import Identity
 from youku_evloop.config import DEFAULT_HOST, DEFAULT_PORT, Config, default_data_directory, read_limits
 from youku_evloop.errors import BadRequest, Unavailable, YoukuError
@@ -213,6 +214,25 @@ def restart(data: Path) -> None:
     if not wait_for_successor(data, address.pid):
         raise Unavailable("No new process has taken over; the old one goes on. Its log says why.")
     click.echo(f"Process {find_server(data).pid} has taken over from {address.pid}.")
+
+
+@main.command()
+@data_option
+@database_option
+@click.option("--json", "as_json", is_flag=True, help="One JSON document, as `server.stats` in docs/protocol.md.")
+@ends_with_exit_code
+def stats(data: Path, database: str, as_json: bool) -> None:
+    """Show the inside of the running server: connections, commands, delays, what is used of what is allowed.
+
+    \b
+    Examples:
+      youku-server stats
+      youku-server stats --json | jq .loop_lag.worst_ms
+    """
+    address = find_server(data)
+    with open_database(data, database):
+        found = inspector.server_stats(address)
+    click.echo(msgspec.json.encode(found) if as_json else inspector.as_text(found))
 
 
 @main.command("init-db")

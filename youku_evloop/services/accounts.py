@@ -144,10 +144,15 @@ def finish_login(login: Login, message: str) -> tuple[str, str, User, Session]:
     if user is None:
         raise _wrong()
     _refuse_locked(user)
-    token = secrets.token_urlsafe(TOKEN_BYTES)
-    expire_time = orm.utcnow() + SESSION_LIFETIME
-    session = Session.create(token_hash=_token_hash(token), user=user, expire_time=expire_time)
+    token, session = open_session(user, SESSION_LIFETIME)
     return answer, token, user, session
+
+
+def open_session(user: User, lifetime: timedelta) -> tuple[str, Session]:
+    """A new session and its token, which is known to nobody else."""
+    token = secrets.token_urlsafe(TOKEN_BYTES)
+    session = Session.create(token_hash=_token_hash(token), user=user, expire_time=orm.utcnow() + lifetime)
+    return token, session
 
 
 def resume(token: str) -> tuple[User, Session]:
