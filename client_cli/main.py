@@ -6,6 +6,7 @@ Whatever goes wrong ends as one line on standard error (with `--json` one JSON o
 
 from __future__ import annotations
 
+import io
 import os
 import sys
 from collections.abc import Sequence
@@ -49,14 +50,20 @@ EXAMPLES: Final = (
 )
 
 
-@click.group(cls=YoukuGroup, lazy=COMMANDS, examples=EXAMPLES)
+@click.group(cls=YoukuGroup, lazy=COMMANDS, examples=EXAMPLES, invoke_without_command=True)
 @click.version_option(__version__, prog_name="youku", message="%(prog)s %(version)s")
-def cli() -> None:
+@click.pass_context
+def cli(context: click.Context) -> None:
     """Videos of your own library: look, download, and, for administrators, upload."""
+    if context.invoked_subcommand is None:
+        click.echo(context.get_help())
 
 
 def main() -> None:
     """The entry point of the console script."""
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(errors="backslashreplace")  # a title may hold what this terminal's encoding cannot
     sys.exit(run(sys.argv[1:]))
 
 
@@ -69,6 +76,9 @@ def run(arguments: Sequence[str]) -> int:
     except BrokenPipeError:
         _let_go_of_stdout()
         return ExitCode.OK
+    except OSError as problem:
+        _let_go_of_stdout()
+        return _report(app, _refused(problem), wants_json=False)
     return code
 
 
@@ -83,12 +93,14 @@ def _invoke(app: App, arguments: Sequence[str]) -> int:
         return done.exit_code
     except BrokenPipeError:
         raise
-    except (KeyboardInterrupt, click.Abort):
+    except (KeyboardInterrupt, EOFError, click.Abort):
         return _report(app, Interrupted("Stopped."), wants_json)
     except click.ClickException as problem:
         return _report(app, BadRequest(_usage_message(problem)), wants_json)
     except YoukuError as error:
         return _report(app, error, wants_json)
+    except OSError as problem:
+        return _report(app, _refused(problem), wants_json)
     except Exception as problem:
         unforeseen = YoukuError(f"Something went wrong that nobody foresaw: {type(problem).__name__}: {problem}")
         unforeseen.__cause__ = problem
@@ -111,11 +123,16 @@ def _report(app: App, error: YoukuError, wants_json: bool) -> int:
     if wants_json or app.overrides.get("json") or app.overrides.get("json_lines"):
         import json
 
-        line = json.dumps({**error.as_reply()}, ensure_ascii=False, default=str)
+        fields = {"ok": False, "error": error.code, "message": error.message}
+        line = json.dumps({**fields, **error.facts, **fields}, ensure_ascii=False, default=str)
     else:
         line = f"youku: {error.message}"
     sys.stderr.write(f"{line}\n")
     return error.exit_code
+
+
+def _refused(problem: OSError) -> YoukuError:
+    return YoukuError(f"{problem.filename or 'Standard output'}: {problem.strerror or problem}.")
 
 
 def _usage_message(problem: click.ClickException) -> str:

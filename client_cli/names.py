@@ -22,8 +22,12 @@ DIRECTION_MARKS: Final = frozenset("\u202a\u202b\u202c\u202d\u202e\u2066\u2067\u
 
 def title_from(path: Path) -> str:
     """A title for the file at `path`: its name, without what a title may not have."""
-    readable = path.name.encode("utf-8", "surrogateescape").decode("utf-8", "replace")
-    return _without_controls(readable).strip()[:MAX_TITLE] or "untitled"
+    return _without_controls(readable(path.name)).strip()[:MAX_TITLE] or "untitled"
+
+
+def readable(name: str | Path) -> str:
+    """A file's name as text that can be sent and printed: bytes that are no UTF-8 become U+FFFD."""
+    return str(name).encode("utf-8", "surrogateescape").decode("utf-8", "replace")
 
 
 def file_name_from(title: str, otherwise: str) -> str:

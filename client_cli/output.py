@@ -15,6 +15,8 @@ from typing import Any, Final, Literal, TextIO
 
 from client_cli import text
 
+UTF_8: Final = "utf-8"
+
 COLUMN_GAP: Final = 2
 """Between the columns of a table on a terminal."""
 
@@ -57,12 +59,12 @@ class Output:
     def document(self, document: Mapping[str, Any]) -> None:
         """The whole result of a command: printed with `--json`, and then alone."""
         if self.form is Form.JSON:
-            self._write(_json(document, indent=2 if self._stdout.isatty() else 0))
+            self._write(self._json(document, indent=2 if self._stdout.isatty() else 0))
 
     def item(self, value: Any, identity: object, words: str) -> None:
         """One result: `value` as a line of JSON, its id, or words, printed as it comes."""
         if self.form is Form.JSON_LINES:
-            self._write(_json(value))
+            self._write(self._json(value))
         elif self.form is Form.QUIET:
             self._write(str(identity))
         elif self.form is Form.TEXT:
@@ -113,6 +115,16 @@ class Output:
     def _write(self, line: str) -> None:
         self._stdout.write(f"{line}\n")
 
+    def _json(self, value: Any, indent: int = 0) -> str:
+        import msgspec
+
+        encoded = msgspec.json.encode(value)
+        if (self._stdout.encoding or UTF_8).lower() != UTF_8:  # an escape of the stream's own would be no JSON
+            import json
+
+            return json.dumps(json.loads(encoded), indent=indent or None)
+        return (msgspec.json.format(encoded, indent=indent) if indent else encoded).decode()
+
     def _draw(self, columns: Sequence[Column], rows: Sequence[Sequence[str]]) -> None:
         from rich.console import Console
         from rich.table import Table
@@ -138,10 +150,3 @@ def _widths(columns: Sequence[Column], rows: Sequence[Sequence[str]], room: int)
     for place in flexible:
         widths[place] = max(min(widths[place], left // len(flexible)), NARROWEST)
     return widths
-
-
-def _json(value: Any, indent: int = 0) -> str:
-    import msgspec
-
-    encoded = msgspec.json.encode(value)
-    return (msgspec.json.format(encoded, indent=indent) if indent else encoded).decode()

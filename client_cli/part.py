@@ -134,7 +134,7 @@ def _is_same(path: Path, descriptor: int) -> bool:
 
 def unusable(path: Path, problem: OSError) -> YoukuError:
     """What a person can do about a path that the system refuses."""
-    if isinstance(problem, FileNotFoundError | NotADirectoryError):
+    if isinstance(problem, FileNotFoundError | NotADirectoryError) and not path.parent.is_dir():
         return NotFound(f"There is no directory {path.parent}: make it, or name another place with -o.", path=str(path))
     if isinstance(problem, PermissionError):
         return Forbidden(f"You may not write {path}: name another place with -o.", path=str(path))

@@ -11,6 +11,7 @@ from client_cli.app import App
 from client_cli.commands import completion
 from client_cli.commands.batches import run_batch
 from client_cli.framework import command, pass_app
+from client_cli.names import readable
 from youku_evloop.errors import BadRequest
 
 if TYPE_CHECKING:
@@ -58,7 +59,7 @@ def download(
                 done = youku.download(movie, output, restart=restart, force=force, progress=progress, limit_rate=rate)
             result = {
                 "movie": done.movie,
-                "path": str(done.path),
+                "path": readable(done.path),
                 "resumed_from": done.resumed_from,
                 "was_there": done.was_there,
             }

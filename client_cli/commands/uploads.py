@@ -12,6 +12,7 @@ from client_cli import text
 from client_cli.app import App
 from client_cli.commands.batches import run_batch
 from client_cli.framework import YoukuCommand, YoukuGroup, command, pass_app
+from client_cli.names import readable
 from client_cli.output import Column
 from client_cli.progress import Phase, Progress, ProgressCallback
 from youku_evloop.errors import BadRequest
@@ -76,14 +77,14 @@ def upload(app: App, /, paths: tuple[Path, ...], limit_rate: str | None, **optio
     with app.client() as youku:
 
         def send(path: Path, bars: Bars) -> dict[str, Any]:
-            with bars.showing(text.visible(path.name)) as progress:
+            with bars.showing(text.visible(readable(path.name))) as progress:
                 telling = _telling_of_a_resume(app, path, progress)
                 movie = youku.upload(path, progress=telling, limit_rate=rate, **movie_options)
-            result = {"path": str(path), "movie": movie}
+            result = {"path": readable(path), "movie": movie}
             app.output.item(result, movie.id, f"{movie.id}  {text.visible(movie.name)}  ({text.size(movie.size)})")
             return result
 
-        run_batch(app, "uploaded", paths, send, lambda path: {"path": str(path)})
+        run_batch(app, "uploaded", paths, send, lambda path: {"path": readable(path)})
 
 
 def _telling_of_a_resume(app: App, path: Path, progress: ProgressCallback) -> ProgressCallback:
@@ -96,7 +97,7 @@ def _telling_of_a_resume(app: App, path: Path, progress: ProgressCallback) -> Pr
             begun = True
             if step.done:
                 held = f"{text.size(step.done)} of {text.size(step.total)}"
-                app.message(f"{text.visible(path.name)}: the server has {held} already; resuming from there.")
+                app.message(f"{text.visible(readable(path.name))}: the server has {held} already; resuming from there.")
         progress(step)
 
     return tell

@@ -473,3 +473,35 @@ def test_a_lost_answer_to_a_deletion_is_not_taken_for_one(command: Command, peer
     peer.add_movie(DATA)
     peer.before = hang_up
     assert command("delete", "1", "--yes").code == ExitCode.TEMPORARY
+
+
+def test_names_that_are_no_text_can_be_sent_and_shown(command: Command, peer: Peer) -> None:
+    odd = os.fsdecode(b"caf\xe9.avi")
+    Path(odd).write_bytes(DATA)
+    assert command("upload", odd, "--json").document["uploaded"][0]["path"] == "caf\ufffd.avi"
+    Path(odd).unlink()
+    assert command("download", "1", "-o", odd, "--json").document["downloaded"][0]["path"] == "caf\ufffd.avi"
+    assert Path(odd).read_bytes() == DATA
+
+
+def test_json_is_json_in_any_encoding(peer: Peer, tmp_path: Path) -> None:
+    peer.add_movie(DATA, "电影 🎬")
+    environment = {**environment_of(tmp_path, peer), "PYTHONIOENCODING": "ascii"}
+    for form in ("--json", "--json-lines"):
+        assert "🎬" in str(json.loads(subprocess.check_output([*YOUKU, "list", form], env=environment)))
+    assert b"\\u7535" in subprocess.check_output([*YOUKU, "list"], env=environment)
+
+
+def test_a_full_disk_behind_standard_output_is_one_line(peer: Peer, tmp_path: Path) -> None:
+    with open("/dev/full", "w") as full:
+        done = subprocess.run(
+            [*YOUKU, "whoami"], env=environment_of(tmp_path, peer), stdout=full, stderr=subprocess.PIPE
+        )
+    assert done.returncode == ExitCode.FAILURE
+    assert done.stderr == b"youku: Standard output: No space left on device.\n"
+
+
+def test_youku_alone_shows_its_help(command: Command) -> None:
+    said = command()
+    assert said.code == 0
+    assert "Commands:" in said.out
