@@ -53,7 +53,8 @@ class ManualLoop(Loop):
             self.sleep(0)
 
     def advance(self, seconds: float) -> None:
-        """Let time pass and everything happen that is due. From a task."""
+        """Let time pass, after what can happen before it, and everything happen that is due. From a task."""
+        self.settle()
         self.clock.now += seconds
         self.settle()
 

@@ -29,6 +29,9 @@ if TYPE_CHECKING:
 READ_BUFFER: Final = 16 * 1024
 """Bytes buffered by `makefile`: a page of rows in one system call."""
 
+STILL_CONNECTING: Final = (errno.EINPROGRESS, errno.EALREADY)
+CONNECTED: Final = (0, errno.EISCONN)
+
 BROKEN: Final = select.EPOLLERR | select.EPOLLHUP
 
 
@@ -73,10 +76,10 @@ class CooperativeSocket:
         self = cls(loop, sock)
         self.settimeout(timeout)
         try:
-            if problem == errno.EINPROGRESS:
+            while problem in STILL_CONNECTING:  # a stray event may come before the end
                 self._wait(WRITE)
-                problem = sock.getsockopt(socket.SOL_SOCKET, socket.SO_ERROR)
-            if problem:
+                problem = sock.connect_ex(address)
+            if problem not in CONNECTED:
                 raise OSError(problem, os.strerror(problem))
         except BaseException:
             self.close()

@@ -65,17 +65,23 @@ class Tasks:
         """Say what the running task is doing."""
         self.label = label
 
+    def require_task(self) -> greenlet:
+        """The hub, for a task to switch to; raises `WaitingOnTheHub` where no task asks."""
+        hub = self.hub
+        if hub is None or getcurrent() is hub:
+            raise WaitingOnTheHub
+        return hub
+
     def start(self, fn: Callable[..., object], args: tuple[Any, ...]) -> None:
         """Run `fn(*args)` as a task, at once, until it waits or ends. Only for the hub."""
         worker = self._parked.pop() if self._parked else self._new_worker()
+        worker.gr_context = self._context.copy()  # a variable that a task sets is not there for the next one
         self.active += 1
         worker.switch(fn, args)
 
     def wait(self) -> Any:
         """Leave the current task until someone switches to it; the value is what they brought."""
-        hub = self.hub
-        if hub is None or getcurrent() is hub:
-            raise WaitingOnTheHub
+        hub = self.require_task()
         label = self.label
         brought = hub.switch()
         self.label = label
@@ -88,22 +94,23 @@ class Tasks:
 
     def _new_worker(self) -> greenlet:
         worker = greenlet(self._work, self.hub)
-        worker.gr_context = self._context.copy()
+        worker.switch()  # to its first wait; what it were started with would be kept as long as it lives
         return worker
 
-    def _work(self, fn: Callable[..., object], args: tuple[Any, ...]) -> None:
+    def _work(self) -> None:
         while True:
+            fn, args = self.wait()
+            self.label = ""
             try:
                 fn(*args)
             except Exception:
                 log.exception("a task failed: %s", getattr(fn, "__qualname__", fn))
+            finally:
+                self.active -= 1
             del fn, args  # or a parked worker would keep its last request alive
-            self.active -= 1
             if len(self._parked) >= PARKED_WORKERS:
                 return
             self._parked.append(getcurrent())
-            fn, args = self.wait()
-            self.label = ""
 
 
 class WaiterState(Enum):

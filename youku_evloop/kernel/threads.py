@@ -51,6 +51,7 @@ class Workers:
 
     def run(self, fn: Callable[..., T], *args: Any) -> T:
         """`fn(*args)` in a thread, while the calling task waits."""
+        self._loop.tasks.require_task()
         job = _Job(fn, args, Waiter(self._loop))
         self.unfinished += 1
         self._start_thread_if_needed()

@@ -1,0 +1,1 @@
+"""The kernel on its own: loop, timers, tasks, sockets, threads, locks."""
