@@ -5,6 +5,7 @@ from __future__ import annotations
 import types
 from collections.abc import Callable
 from datetime import UTC, datetime
+from typing import Any
 
 import pytest
 
@@ -139,8 +140,10 @@ def test_insert_many_inserts_every_row_or_none(author: Author) -> None:
     assert Author.insert_many({"name": f"n{number}"} for number in range(2500)) == 2500
     with pytest.raises(orm.UniqueViolation):
         Author.insert_many([{"name": f"m{number}"} for number in range(9000)] + [{"name": "ann"}])
-    with pytest.raises(orm.FieldError):
-        Author.insert_many([{"name": "good"}, {"name": None}])
+    wrong: list[dict[str, Any]] = [{"name": None}, {"name": "numbered, where the other is not", "id": 7}]
+    for row in wrong:
+        with pytest.raises(orm.FieldError):
+            Author.insert_many([{"name": "good"}, row])
     assert Author.select().count() == 2501
 
 

@@ -130,6 +130,11 @@ def test_a_reading_transaction_sees_one_state(database: orm.Database) -> None:
     assert names() == ["ann"]
 
 
+def test_a_reading_transaction_does_not_write(database: orm.Database) -> None:
+    with database.transaction(write=False), pytest.raises(orm.ModelError, match="write=False"):
+        Author.create(name="ann")
+
+
 def test_run_gives_the_result_and_commits(database: orm.Database) -> None:
     assert database.run(lambda name: Author.create(name=name).name, "ann") == "ann"
     assert names() == ["ann"]

@@ -96,7 +96,7 @@ class Database:
             return
         with self._borrowed(write) as link:
             link.begin(write)
-            transaction = Transaction(self, link, _innermost.get())
+            transaction = Transaction(self, link, write, _innermost.get())
             token = _innermost.set(transaction)
             try:
                 yield transaction
@@ -127,6 +127,8 @@ class Database:
         transaction = self._active()
         try:
             if transaction is not None:
+                if write and not transaction.write:
+                    raise ModelError("this transaction was begun with write=False")
                 return transaction.execute(sql, values, raw)
             return self._alone(sql, values, write, raw)
         except errors.UniqueViolation as error:
@@ -187,8 +189,8 @@ class Database:
 class Transaction:
     """A connection between BEGIN and COMMIT."""
 
-    def __init__(self, database: Database, link: Link, outer: Transaction | None) -> None:
-        self.database, self.outer, self.over = database, outer, False
+    def __init__(self, database: Database, link: Link, write: bool, outer: Transaction | None) -> None:
+        self.database, self.write, self.outer, self.over = database, write, outer, False
         self._link, self._depth, self._busy = link, 0, False
         self._failure: OrmError | None = None  # the database has undone everything already, for this reason
 

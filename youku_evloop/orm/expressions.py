@@ -75,7 +75,7 @@ def plain(value: object) -> Raw:
 
 def timestamp(value: datetime) -> str:
     """UTC, always 26 characters, so that texts sort as the times do."""
-    return value.astimezone(UTC).replace(tzinfo=None).isoformat(" ", "microseconds")
+    return (value if value.tzinfo is UTC else value.astimezone(UTC)).isoformat(" ", "microseconds")[:26]
 
 
 def is_unicode(text: str) -> bool:
@@ -196,9 +196,10 @@ class Ordering(Compilable):
     def compile(self, out: Statement) -> None:
         out.add(self.expression, self.direction)
 
-    def beyond(self, value: object) -> Condition:
+    def beyond(self, value: object, *, or_equal: bool = False) -> Condition:
         """What comes after the value in this order."""
-        return self.expression < value if self.direction else self.expression > value
+        operator = (" <" if self.direction else " >") + ("= " if or_equal else " ")
+        return self.expression.compare(operator, value)
 
 
 class Value(Expression[Any]):

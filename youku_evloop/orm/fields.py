@@ -69,12 +69,12 @@ class Field(Expression[T]):
     def encode(self, value: Any) -> Raw:
         """The stored form of a value of the right type."""
         kind = self.kind
-        if not isinstance(value, kind.python) or (value is True or value is False) is not (kind.python is bool):
+        if type(value) is not kind.python and (not isinstance(value, kind.python) or type(value) is bool):
             raise self.error(value, f"takes {kind.python.__name__}")
         try:
             return kind.dump(value)
         except (TypeError, ValueError) as problem:
-            raise self.error(value, f"takes {problem}") from None
+            raise self.error(value, f"takes {kind.takes or problem}") from None
 
     def store(self, value: Any) -> Raw:
         """The stored form of a value that is about to be written, checked in every way."""
@@ -99,6 +99,7 @@ class Kind(Generic[P]):
     dump: Callable[[Any], Raw]
     load: Callable[[Any], P] | None = None
     within: range | None = None  # of the number, or of the length
+    takes: str = ""  # what to say when `dump` fails, if it does not say it itself
 
     @overload
     def __call__(self, *, null: Literal[False] = ..., **options: Unpack[Options]) -> Field[P]: ...
@@ -155,7 +156,7 @@ Binary: SizedKind[bytes] = SizedKind(bytes, "VARBINARY({})", "BLOB", bytes)
 DateTime: Kind[datetime] = Kind(
     datetime, "DATETIME(6)", "TEXT", _moment, lambda raw: datetime.fromisoformat(raw + "+00:00")
 )
-Json: Kind[Any] = Kind(object, "LONGTEXT", "TEXT", _json, json.loads)
+Json: Kind[Any] = Kind(object, "LONGTEXT", "TEXT", _json, json.loads, takes="what JSON can hold")
 
 
 @overload
@@ -164,7 +165,8 @@ def Enum(kind: type[E], *, null: Literal[False] = ..., **options: Unpack[Options
 def Enum(kind: type[E], *, null: Literal[True], **options: Unpack[Options]) -> Field[E | None]: ...
 def Enum(kind: type[enum.Enum], *, null: bool = False, **options: Unpack[Options]) -> Field[Any]:
     """A member of a Python enum with texts as values, stored as its value; there is room for members to come."""
-    stored = Kind(object, "VARCHAR(32)", "TEXT", lambda value: str(kind(value).value), kind, range(33))
+    members, takes = {member.value: member for member in kind}, f"a member of {kind.__name__}"
+    stored = Kind(object, "VARCHAR(32)", "TEXT", lambda v: str(kind(v).value), members.__getitem__, range(33), takes)
     return Field(stored, null=null, **options)
 
 
@@ -209,8 +211,10 @@ class ForeignKey(Expression[M]):
 
     def key_of(self, value: Any) -> Any:
         """The primary key of an object that this key may lead to."""
-        if value is None or isinstance(value, self.target.model):
-            return value and getattr(value, self.target.primary.name)
+        if value is None:
+            return None
+        if isinstance(value, self.target.model):
+            return getattr(value, self.target.primary.name)
         raise self.column.error(value, f"takes a {self.target}")
 
     def compile(self, out: Statement) -> None:
@@ -262,8 +266,18 @@ class Table:
         return self.model.__name__
 
     @cached_property
-    def columns(self) -> list[Field[Any]]:
-        return list(self.fields.values())
+    def columns(self) -> tuple[Field[Any], ...]:
+        return tuple(self.fields.values())
+
+    @cached_property
+    def unnumbered(self) -> tuple[Field[Any], ...]:
+        """The columns that a new row is given where the database numbers it."""
+        return tuple(field for field in self.columns if field is not self.primary)
+
+    @cached_property
+    def selection(self) -> str:
+        """All columns, as a SELECT of this table alone names them."""
+        return ", ".join(f"`{self.name}`.`{name}`" for name in self.fields)
 
     @cached_property
     def decoders(self) -> list[tuple[int, str, Callable[[Any], Any]]]:

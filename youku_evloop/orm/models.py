@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from functools import lru_cache
 from typing import Any, ClassVar, TypeVar
 
 from .database import current_database
@@ -99,7 +100,7 @@ class Model(metaclass=ModelMeta):
         """Insert all the rows or none of them; how many. No objects are made."""
         table = cls.__table__
         filled = [table.complete(row) for row in rows]
-        columns = [field for field in table.columns if filled and field.name in filled[0]]
+        columns = table.columns if any(table.primary.name in row for row in filled) else table.unnumbered
         stored = [[field.store(row.get(field.name)) for field in columns] for row in filled]
         with current_database().transaction():
             for batch in _batches(stored):
@@ -116,9 +117,9 @@ class Model(metaclass=ModelMeta):
         if update is None:
             update = {name: value for name, value in table.by_column(values).items() if name not in keys}
         row = table.complete(values)
-        columns = [field for field in table.columns if field.name in row]
-        out, places = Statement({table: table.name}), [Value(field.store(row[field.name])) for field in columns]
-        out.add(_insert_into(table, columns)).join("(", ", ", places).add(")")
+        columns = table.columns if table.primary.name in row else table.unnumbered
+        out = Statement({table: table.name}).add(_insert_sql(table, columns, 1))
+        out.values += [field.store(row[field.name]) for field in columns]
         if current_database().dialect == "mysql":
             out.add(" ON DUPLICATE KEY UPDATE " + ("" if update else f"`{keys[0]}` = `{table.name}`.`{keys[0]}`"))
         else:
@@ -169,7 +170,7 @@ class Model(metaclass=ModelMeta):
     def _insert(self) -> None:
         table, values = self.__table__, self.__dict__
         numbered = table.numbered and values.get(table.primary.name) is None
-        columns = [field for field in table.columns if field is not table.primary] if numbered else table.columns
+        columns = table.unnumbered if numbered else table.columns
         row = [field.store(values.get(field.name)) for field in columns]
         last_id = _insert(table, columns, [row])
         if numbered:
@@ -211,14 +212,15 @@ class Model(metaclass=ModelMeta):
         return f"<{type(self).__name__} {self.__table__.primary.name}={self._key()!r}>"
 
 
-def _insert_into(table: Table, columns: Sequence[Field[Any]]) -> str:
-    return f"INSERT INTO `{table.name}` ({', '.join(f'`{field.name}`' for field in columns)}) VALUES "
+@lru_cache(maxsize=128)
+def _insert_sql(table: Table, columns: Sequence[Field[Any]], rows: int) -> str:
+    places = ", ".join(["(" + ", ".join("?" * len(columns)) + ")"] * rows)
+    return f"INSERT INTO `{table.name}` ({', '.join(f'`{field.name}`' for field in columns)}) VALUES {places}"
 
 
 def _insert(table: Table, columns: Sequence[Field[Any]], rows: Sequence[Sequence[Raw]]) -> int | None:
-    places = ", ".join(["(" + ", ".join("?" * len(columns)) + ")"] * len(rows))
-    values = [value for row in rows for value in row]
-    return current_database().perform(_insert_into(table, columns) + places, values, True, table).last_id
+    values = [value for row in rows for value in row] if len(rows) > 1 else rows[0]
+    return current_database().perform(_insert_sql(table, columns, len(rows)), values, True, table).last_id
 
 
 def _batches(rows: Sequence[Sequence[Raw]]) -> Iterator[Sequence[Sequence[Raw]]]:

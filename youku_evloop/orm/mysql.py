@@ -52,7 +52,7 @@ CONVERSIONS: dict[Any, Any] = {
 SPECIAL = re.compile(r"'(?:[^'\\]|\\.|'')*'|\"(?:[^\"\\]|\\.|\"\")*\"|`[^`]*`|\?|%", re.DOTALL)
 
 
-@lru_cache(maxsize=1024)
+@lru_cache(maxsize=128)
 def to_format(sql: str) -> str:
     """`?` for pymysql: as `%s`, and what is a percent sign doubled."""
     return SPECIAL.sub(lambda match: "%s" if match[0] == "?" else match[0].replace("%", "%%"), sql)

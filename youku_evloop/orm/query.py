@@ -90,10 +90,10 @@ class Query(Compilable, Generic[M]):
         values = list(last) if isinstance(last, list | tuple) else [self._value(last, item) for item in self._order]
         if not values or len(values) != len(self._order):
             raise ModelError("after() needs an order, and a value for each part of it")
-        condition: Condition | None = None
-        for item, value in reversed(list(zip(self._order, values, strict=True))):
-            beyond = item.beyond(value)
-            condition = beyond if condition is None else beyond | ((item.expression == value) & condition)
+        *front, (item, value) = zip(self._order, values, strict=True)
+        condition = item.beyond(value)
+        for item, value in reversed(front):  # in this form, an index over the order's columns leads to the page
+            condition = item.beyond(value, or_equal=True) & (item.beyond(value) | condition)
         return self._with(_where=(*self._where, condition))
 
     def _value(self, row: object, item: Ordering) -> Any:
@@ -175,7 +175,7 @@ class Query(Compilable, Generic[M]):
 
     def sql(self) -> tuple[str, list[Raw]]:
         """The SELECT and its parameters."""
-        return self._select({}, self._columns or self._loaded()).finish()
+        return self._select({}, self._columns or self._loaded() if self._joins else self._columns).finish()
 
     def compile(self, out: Statement) -> None:
         inner = self._select(out.aliases, self._columns or (self._table.primary,))
@@ -195,10 +195,10 @@ class Query(Compilable, Generic[M]):
 
     def _select(self, outer: Mapping[object, str | None], columns: Sequence[Expression[Any]]) -> Statement:
         out = Statement({**outer, **self._aliases()} if outer or self._joins else {self._table: self._table.name})
-        out.join("SELECT DISTINCT " if self._distinct else "SELECT ", ", ", columns).add(f" FROM `{self._table.name}`")
-        for key in self._joins:
-            kind = "LEFT JOIN" if any(step.null for step in self._path(key)) else "JOIN"
-            out.add(f" {kind} `{key.target.name}` AS `{out.alias(key)}` ON ", key.of(key.target.primary), " = ", key)
+        out.add("SELECT DISTINCT " if self._distinct else "SELECT ", *(() if columns else (self._table.selection,)))
+        out.join("", ", ", columns).add(f" FROM `{self._table.name}`")
+        for key in self._joins:  # LEFT, or the planner might begin with the other table and sort all rows afterwards
+            out.add(f" LEFT JOIN `{key.target.name}` AS `{out.alias(key)}` ON ", key.of(key.target.primary), " = ", key)
         out.join(" WHERE ", " AND ", self._where).join(" GROUP BY ", ", ", self._groups)
         out.join(" HAVING ", " AND ", self._having).join(" ORDER BY ", ", ", self._order)
         if self._offset or self._limit is not None:
@@ -216,12 +216,6 @@ class Query(Compilable, Generic[M]):
             if key.target is not self._table:
                 aliases[key.target] = None if key.target in aliases else aliases[key]
         return aliases
-
-    def _path(self, key: ForeignKey[Any]) -> list[ForeignKey[Any]]:
-        """The joins from the query's own table to this key, the key first."""
-        if key.table is self._table:
-            return [key]
-        return [key, *self._path(next(step for step in self._joins if step.target is key.table))]
 
     def _joined(self, row: tuple[Any, ...]) -> M:
         """An object with the joined objects in place."""
@@ -249,7 +243,7 @@ def load(table: Table, row: tuple[Any, ...]) -> Any:
         if value is not None:
             try:
                 values[name] = decoder(value)
-            except ValueError:
+            except (LookupError, ValueError):
                 raise table.fields[name].error(value, "holds what cannot be read") from None
     return loaded
 
