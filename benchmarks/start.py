@@ -1,0 +1,90 @@
+"""How long `youku` takes to start: `--help`, and a whole `list` against a server, beside Python that does nothing.
+
+    python -m benchmarks.start                 twenty rounds
+    python -m benchmarks.start --quick         two rounds: whether it works at all
+    python -m benchmarks.start --json
+
+The goal is less than 150 ms beyond Python's own start. `list` draws its table on a terminal once and
+writes into a pipe once: the table's library is imported only for the first.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import pty
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from statistics import median
+from typing import Final
+
+from benchmarks.contestants import Youku
+from benchmarks.harness import enter_namespace
+
+ROUNDS: Final = 20
+YOUKU: Final = (sys.executable, str(Path(sys.executable).parent / "youku"))
+MOVIE_SIZE: Final = 1024
+
+
+def into_a_pipe(command: Sequence[str]) -> None:
+    """Run to the end; nobody looks."""
+    subprocess.run(command, stdout=subprocess.DEVNULL, check=True)
+
+
+def on_a_terminal(command: Sequence[str]) -> None:
+    """Run to the end on a terminal of its own."""
+    ours, theirs = pty.openpty()
+    try:
+        subprocess.run(command, stdin=theirs, stdout=theirs, stderr=theirs, check=True)
+    finally:
+        os.close(ours)
+        os.close(theirs)
+
+
+CONTESTANTS: Final[dict[str, tuple[Callable[[Sequence[str]], None], Sequence[str]]]] = {
+    "python -c pass": (into_a_pipe, (sys.executable, "-c", "pass")),
+    "youku --help": (into_a_pipe, (*YOUKU, "--help")),
+    "youku list | cat": (into_a_pipe, (*YOUKU, "list")),
+    "youku list": (on_a_terminal, (*YOUKU, "list")),
+}
+
+
+def milliseconds(rounds: int) -> dict[str, float]:
+    """The median of each contestant; they take turns, and the first turn warms."""
+    taken: dict[str, list[float]] = {name: [] for name in CONTESTANTS}
+    for _ in range(rounds + 1):
+        for name, (run, command) in CONTESTANTS.items():
+            start = time.perf_counter()
+            run(command)
+            taken[name].append((time.perf_counter() - start) * 1000)
+    return {name: round(median(times[1:]), 1) for name, times in taken.items()}
+
+
+def main() -> None:
+    """Measure and print."""
+    parser = argparse.ArgumentParser(description=(__doc__ or "").split("\n")[0])
+    parser.add_argument("--quick", action="store_true")
+    parser.add_argument("--json", action="store_true")
+    options = parser.parse_args()
+    enter_namespace("benchmarks.start")
+    with tempfile.TemporaryDirectory() as name:
+        directory = Path(name)
+        (directory / "file").write_bytes(os.urandom(MOVIE_SIZE))
+        with Youku().serving(directory) as server:
+            os.environ |= {"YOUKU_SERVER": f"127.0.0.1:{server.port}", "XDG_STATE_HOME": name, "XDG_CONFIG_HOME": name}
+            into_a_pipe((*YOUKU, "login", "root"))
+            medians = milliseconds(2 if options.quick else ROUNDS)
+    if options.json:
+        print(json.dumps(medians))
+        return
+    for contestant, time_taken in medians.items():
+        print(f"{contestant:20} {time_taken:6.1f} ms")
+
+
+if __name__ == "__main__":
+    main()
