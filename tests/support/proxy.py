@@ -28,6 +28,7 @@ class Line:
         self._ends = client, server
         self._limits = {"up": up_limit, "down": down_limit}
         self._released = threading.Event()
+        self._is_over = False
         self._pumps = [
             threading.Thread(target=self._pump, args=(client, server, "up"), name="proxy up"),
             threading.Thread(target=self._pump, args=(server, client, "down"), name="proxy down"),
@@ -47,7 +48,9 @@ class Line:
                 if self._room(way) == 0:
                     self.reached.set()
                     self._released.wait()
-                    return
+                    if self._is_over:
+                        return
+                    self._limits[way] = None
             target.shutdown(socket.SHUT_WR)
 
     def _room(self, way: str) -> int:
@@ -58,6 +61,10 @@ class Line:
         """Return once it stands still."""
         assert self.reached.wait(PATIENCE), f"only {self.up} bytes went up and {self.down} down"
 
+    def let_go(self) -> None:
+        """Let bytes flow again."""
+        self._released.set()
+
     def cut(self) -> None:
         """End it in both directions; whatever was let through arrives.
 
@@ -66,6 +73,7 @@ class Line:
         client, server = self._ends
         with contextlib.suppress(OSError):
             server.shutdown(socket.SHUT_WR)
+        self._is_over = True
         self._released.set()
         self._pumps[1].join(PATIENCE)
         with contextlib.suppress(OSError):
@@ -74,6 +82,7 @@ class Line:
 
     def close(self) -> None:
         """Give everything back."""
+        self._is_over = True
         self._released.set()
         for end in self._ends:
             with contextlib.suppress(OSError):

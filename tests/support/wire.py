@@ -18,13 +18,13 @@ Reply = dict[str, Any]
 
 
 class Wire:
-    """One socket. `events` are those that came between the replies."""
+    """One socket. `events` are those that came between the replies; `last_id` is of the last request."""
 
     def __init__(self, address: str, token: str | None = None) -> None:
         host, _, port = address.rpartition(":")
         self.sock = socket.create_connection((host, int(port)), PATIENCE)
         self.events: list[Reply] = []
-        self._last_id = 0
+        self.last_id = 0
         if token is not None:
             self.ask("hello", token=token)
 
@@ -73,12 +73,18 @@ class Wire:
 
     def send(self, op: str, body: bytes | None = None, **arguments: Any) -> int:
         """A request, with its body if it has one; answers its id."""
-        self._last_id += 1
-        fields = {"id": self._last_id, "op": op, **arguments}
-        self.send_payload(json.dumps(fields if body is None else {**fields, "body": len(body)}).encode())
-        if body is not None:
-            self.send_bytes(body)
-        return self._last_id
+        if body is None:
+            return self.announce(op, None, **arguments)
+        self.announce(op, len(body), **arguments)
+        self.send_bytes(body)
+        return self.last_id
+
+    def announce(self, op: str, body: int | None, **arguments: Any) -> int:
+        """A request alone, of whose body not a byte has been sent."""
+        self.last_id += 1
+        fields = {"id": self.last_id, "op": op, **arguments}
+        self.send_payload(json.dumps(fields if body is None else {**fields, "body": body}).encode())
+        return self.last_id
 
     def receive(self) -> Reply:
         """The next reply, whichever request it answers."""

@@ -64,7 +64,7 @@ class OpenUpload:
 
 
 class Claim:
-    """The right to send to an upload, until somebody claims it anew."""
+    """The right to send to an upload, until somebody claims it anew or it ends."""
 
     __slots__ = ("upload",)
 
@@ -73,9 +73,11 @@ class Claim:
         upload.claim = self
 
     def require(self) -> None:
-        """Raise `Superseded` when another claim is newer."""
+        """Raise `Superseded` when another claim is newer, `NotFound` when the upload has ended under this one."""
         if self.upload.claim is not self:
             raise Superseded("Another connection has taken this upload over.", upload=self.upload.id)
+        if self.upload.part.fd < 0:
+            raise NotFound("This upload has ended: start a new one.", upload=self.upload.id)
 
 
 def as_json(library: Library, upload: Upload) -> dict[str, Any]:
@@ -205,7 +207,7 @@ def _open_part(library: Library, row: Upload) -> Part:
         return library.store.create_part(row.id)
     try:
         safe = row.size if row.boot_id == library.boot_id else row.durable_offset
-        if part.size > safe:
+        if part.size > safe and not part.is_published:
             part.cut_back(safe)
         part.catch_up()
     except BaseException:
@@ -215,7 +217,6 @@ def _open_part(library: Library, row: Upload) -> Part:
 
 
 def _close(library: Library, upload: OpenUpload) -> None:
-    upload.claim = None
     upload.part.close()
     library.open_uploads.pop(upload.id, None)
 

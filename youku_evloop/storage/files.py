@@ -44,6 +44,10 @@ class Files:
         """Bytes in the open file."""
         return os.fstat(fd).st_size
 
+    def links(self, fd: int) -> int:
+        """Names that the open file has."""
+        return os.fstat(fd).st_nlink
+
     def truncate(self, fd: int, size: int) -> None:
         """Cut the file to `size` bytes."""
         os.ftruncate(fd, size)

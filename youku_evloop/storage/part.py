@@ -25,6 +25,11 @@ class Part:
         self.hashed = 0
         self.synced = 0
 
+    @property
+    def is_published(self) -> bool:
+        """Whether its bytes are a blob already: whole, safe on the disk, and perhaps part of a movie."""
+        return self._files.links(self.fd) > 1
+
     def append(self, data: memoryview) -> None:
         """Write all of `data` at the end and hash it. On `OSError` the part keeps what was written before it.
 
