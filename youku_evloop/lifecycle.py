@@ -138,7 +138,7 @@ class Lifecycle:
         late = self._loop.now - self._stop_by
         for connection in list(self._transport.connections):  # those who came through the door meanwhile too
             if late >= 0:
-                connection.close()
+                connection.close("stopped")
             else:
                 owner = connection.owner
                 assert isinstance(owner, Session)

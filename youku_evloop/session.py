@@ -173,6 +173,7 @@ class Session:
                 "seconds": round(connection.age, 3),
                 "bytes_in": connection.bytes_in,
                 "bytes_out": connection.bytes_out,
+                "outcome": connection.outcome,
             }
             access_log.info("connection", extra={"facts": facts})
         self._advance_to_leaving()

@@ -28,6 +28,7 @@ from youku_evloop.kernel.loop import READ, WRITE
 from youku_evloop.kernel.tasks import Waiter
 from youku_evloop.machine import step
 from youku_evloop.transport.channels import Channel
+from youku_evloop.transport.patience import Patience, Wait
 from youku_evloop.transport.states import (
     CONNECTION_TRANSITIONS,
     GOING,
@@ -35,9 +36,7 @@ from youku_evloop.transport.states import (
     ConnectionEvent,
     ConnectionState,
     E,
-    Patience,
     S,
-    patience,
 )
 from youku_evloop.transport.writes import FileSegment, WriteQueue
 from youku_evloop.wire.frames import NEED_DATA, FrameDecoder, encode_frame
@@ -47,6 +46,9 @@ if TYPE_CHECKING:
     from youku_evloop.transport.listener import Transport
 
 log = logging.getLogger(__name__)
+
+OK: Final = "ok"
+LOST: Final = "lost"
 
 Sink = Callable[[memoryview], object]
 
@@ -88,18 +90,17 @@ class Connection:
         "_decoder",
         "_gathering",
         "_interest",
+        "_patience",
         "_sink",
         "_sink_error",
         "_transport",
         "_waiter",
-        "_waiting_for",
-        "_waiting_mark",
-        "_waiting_since",
         "_writes",
         "accepted_at",
         "active_at",
         "bytes_in",
         "bytes_out",
+        "outcome",
         "owner",
         "peer",
         "state",
@@ -107,12 +108,15 @@ class Connection:
     )
 
     owner: Owner
+    outcome: str
+    """How it ended, for the log: `ok`, `lost`, or the code of the error for which it was closed."""
 
     def __init__(self, transport: Transport, channel: Channel, peer: str) -> None:
         self.state = S.READING
         self.peer = peer
         self.bytes_in = 0
         self.bytes_out = 0
+        self.outcome = OK
         self.accepted_at = self.active_at = transport.loop.now
         self.wheel_slot = -1
         self._transport = transport
@@ -124,8 +128,9 @@ class Connection:
         self._sink: Sink | None = None
         self._sink_error: Exception | None = None
         self._waiter: Waiter | None = None
+        self._patience = Patience(self.accepted_at)
         transport.loop.watch(channel.fileno(), READ, self._on_ready)
-        self._wait_for(Patience.GREETING)
+        transport.loop.deadlines.watch(self, self._patience.due(False, transport.limits))
 
     @property
     def age(self) -> float:
@@ -141,6 +146,8 @@ class Connection:
         self._writes.append(data)
         if not self._gathering:
             self._flush()
+        if self._writes.size > self._transport.limits.write_most:
+            self.close(TimedOut.code)
 
     def send_file(self, head: bytes, segment: FileSegment) -> None:
         """Send `head` and then the piece of a file; park the task until it is out. `segment.count` is what is left."""
@@ -160,7 +167,7 @@ class Connection:
         self._require(S.HOLDING)
         self._advance(E.CLAIM)
         self._sink, self._sink_error = sink, None
-        self._wait_for(Patience.BODY)
+        self._wait_for(Wait.BODY)
         self._feed_sink(memoryview(self._decoder.buffered_body()))
         while self._decoder.body_left:
             self._update_interest()
@@ -181,11 +188,11 @@ class Connection:
 
     def await_greeting(self) -> None:
         """Give the client the time of a greeting again: it has begun to log in."""
-        self._wait_for(Patience.GREETING)
+        self._wait_for(Wait.GREETING)
 
     def hold(self) -> None:
         """Stop reading."""
-        if self.state is S.READING:
+        if self.state is S.READING or self.state is S.PAUSING:
             self._advance(E.HOLD)
 
     def release(self) -> None:
@@ -193,15 +200,15 @@ class Connection:
         self.active_at = self._transport.loop.now
         if self.state is S.HOLDING:
             self._advance(E.RELEASE)
-        if self._gathering:
-            return
-        self._deliver()
-        self._update_interest()
-        if self.state is S.READING and self._channel.pending():
-            self._transport.loop.call_soon(self._on_ready, READ)
+        if self.state is S.READING and not self._gathering:
+            if self._decoder.buffered or self._channel.pending():
+                self._pause()
+            else:
+                self._update_interest()
 
     def refuse(self, problem: YoukuError) -> None:
         """Say why, and end the connection."""
+        self.outcome = problem.code
         self.write(encode_frame({"id": None, **problem.as_reply()}))
         self.finish()
 
@@ -211,10 +218,12 @@ class Connection:
             self._advance(E.FINISH)
             self._flush()
 
-    def close(self) -> None:
-        """Close at once."""
+    def close(self, outcome: str | None = None) -> None:
+        """Close at once; `outcome` is why, if it is not known already."""
         if self.state is S.CLOSED:
             return
+        if outcome is not None and self.outcome == OK:
+            self.outcome = outcome
         self._advance(E.CLOSE)
         loop = self._transport.loop
         loop.deadlines.forget(self)
@@ -235,14 +244,14 @@ class Connection:
                 if events & (READ | BROKEN):
                     self._read()
             elif events & BROKEN:
-                self.close()
+                self.close(LOST)
             else:
                 self._update_interest()
         except OSError:
-            self.close()
+            self.close(LOST)
         except Exception:  # nobody knows where it stands now
             log.exception("%s: the connection failed", self.peer)
-            self.close()
+            self.close(YoukuError.code)
 
     def _read(self) -> None:
         if self.state is S.RECEIVING:
@@ -275,7 +284,7 @@ class Connection:
             except BlockingIOError:
                 break
             if not count:
-                self.close()
+                self.close(LOST)
                 return
             self.bytes_in += count
             budget -= count
@@ -300,20 +309,25 @@ class Connection:
     def _end_input(self, breach: BrokenFrame | None) -> None:
         self._advance(E.END)
         if breach is not None:
+            self.outcome = breach.code
             self.owner.message_received(Rejected(None, 0, breach))
         self.owner.input_ended()
 
     def _deliver(self) -> None:
-        """Hand the messages that are here to the owner; replies they cause at once leave together."""
-        if self.state is not S.READING:
-            return
+        """Hand the messages that are here to the owner, though not so many that the others wait for it; replies they
+        cause at once leave together.
+        """
+        budget = self._transport.limits.pipeline
         self._gathering = True
         try:
             while self.state is S.READING and (message := self._decoder.next_message()) is not NEED_DATA:
                 self.active_at = self._transport.loop.now
+                budget -= 1
                 if message.body:
                     self._advance(E.HOLD)
                 self.owner.message_received(message)
+                if not budget and self.state is S.READING and self._decoder.buffered:
+                    self._pause()
         except BrokenFrame as breach:
             self._end_input(breach)
         finally:
@@ -324,12 +338,25 @@ class Connection:
             self._expect_the_rest()
 
     def _expect_the_rest(self) -> None:
-        if (
-            self.state is S.READING
-            and self._waiting_for is not Patience.FRAME
-            and self._current_wait() is Patience.FRAME
-        ):
-            self._wait_for(Patience.FRAME)
+        waits_already = self._patience.wait is Wait.FRAME
+        if self.state is S.READING and not waits_already and self._current_wait() is Wait.FRAME:
+            self._wait_for(Wait.FRAME)
+
+    def _pause(self) -> None:
+        """Let the others have their turn, then go on with what has been read already."""
+        self._advance(E.PAUSE)
+        self._transport.loop.call_soon(self._resume)
+
+    def _resume(self) -> None:
+        if self.state is S.PAUSING:
+            self._advance(E.RESUME)
+            self._deliver()
+            self._update_interest()
+            self._read_what_is_pending()
+
+    def _read_what_is_pending(self) -> None:
+        if self.state is S.READING and self._channel.pending():
+            self._on_ready(READ)
 
     def _feed_sink(self, data: memoryview) -> None:
         if self._sink is None or not data:
@@ -349,14 +376,14 @@ class Connection:
                 self.bytes_out += sent
                 budget -= sent
         except (OSError, EOFError):
-            self.close()
+            self.close(LOST)
             return
         if self._writes:
-            if self._waiting_for is not Patience.REPLY:
-                self._wait_for(Patience.REPLY)
+            if self._patience.wait is not Wait.REPLY:
+                self._wait_for(Wait.REPLY)
         elif self.state is S.FLUSHING:
             self._linger()
-        elif self._waiting_for is Patience.REPLY:
+        elif self._patience.wait is Wait.REPLY:
             self._wait_for(self._current_wait())
         self._update_interest()
         if self._waiter is not None and self.state is not S.RECEIVING and self._writes_are_short():
@@ -364,7 +391,7 @@ class Connection:
 
     def _linger(self) -> None:
         self._advance(E.FLUSHED)
-        self._wait_for(Patience.LINGER)
+        self._wait_for(Wait.LINGER)
         try:
             self._channel.shutdown()
         except OSError:
@@ -411,59 +438,52 @@ class Connection:
 
     def on_deadline(self, now: float) -> float | None:
         """Asked by the wheel: close what is late, answer when to ask again."""
-        kind = self._current_wait()
-        if kind is not self._waiting_for or self._is_another_frame(kind):
-            self._begin_wait(kind, now)
-        elif self._too_slow(kind, now):
-            self._give_up(kind)
-            return None if self.state is S.CLOSED else self._due(self._waiting_for)
-        elif kind is not Patience.GREETING and kind is not Patience.LINGER:
-            self._begin_wait(kind, now)
-        return self._due(kind)
+        wait, patience = self._current_wait(), self._patience
+        moved, busy, limits = self._moved(wait), self.owner.busy, self._transport.limits
+        if wait is not patience.wait or self._is_another(wait):
+            self._begin(wait)
+        elif patience.is_late(now, moved, busy, limits):
+            self._give_up(wait)
+            busy = False
+        elif now >= patience.due(busy, limits):
+            self._begin(wait)
+        return None if self.state is S.CLOSED else patience.due(busy, limits)
 
-    def _current_wait(self) -> Patience:
+    def _current_wait(self) -> Wait:
         if self.state is S.LINGERING:
-            return Patience.LINGER
+            return Wait.LINGER
         if self._writes:
-            return Patience.REPLY
+            return Wait.REPLY
         if self.state is S.RECEIVING:
-            return Patience.BODY
+            return Wait.BODY
         if self.owner.busy:
-            return Patience.WORK
+            return Wait.WORK
         if not self.owner.greeted:
-            return Patience.GREETING
-        return Patience.IDLE if self._decoder.at_boundary else Patience.FRAME
+            return Wait.GREETING
+        return Wait.IDLE if self._decoder.at_boundary else Wait.FRAME
 
-    def _begin_wait(self, kind: Patience, now: float) -> None:
-        self._waiting_for = kind
-        self._waiting_since = self.active_at if kind is Patience.IDLE else now
-        self._waiting_mark = self.bytes_out if kind is Patience.REPLY else self.bytes_in
+    def _is_another(self, wait: Wait) -> bool:
+        """Whether the frame or request that was waited for has come, and this is a later one."""
+        return self.active_at > self._patience.since and (wait is Wait.FRAME or wait is Wait.IDLE)
 
-    def _wait_for(self, kind: Patience) -> None:
+    def _moved(self, wait: Wait) -> int:
+        return self.bytes_out if wait is Wait.REPLY else self.bytes_in
+
+    def _begin(self, wait: Wait) -> None:
+        since = self.active_at if wait is Wait.IDLE else self._transport.loop.now
+        self._patience.begin(wait, since, self._moved(wait))
+
+    def _wait_for(self, wait: Wait) -> None:
         """What is waited for now has a nearer deadline than what was before: tell the wheel."""
-        self._begin_wait(kind, self._transport.loop.now)
-        self._transport.loop.deadlines.watch(self, self._due(kind))
+        self._begin(wait)
+        due = self._patience.due(True, self._transport.limits)
+        self._transport.loop.deadlines.watch(self, due)
 
-    def _due(self, kind: Patience) -> float:
-        return self._waiting_since + patience(kind, self._transport.limits)
-
-    def _is_another_frame(self, kind: Patience) -> bool:
-        """Whether the frame that was waited for has come, and this is a later one."""
-        return kind is Patience.FRAME and self.active_at > self._waiting_since
-
-    def _too_slow(self, kind: Patience, now: float) -> bool:
-        if now < self._due(kind) or kind is Patience.WORK:
-            return False
-        if kind is Patience.IDLE:
-            return now - self.active_at >= self._transport.limits.idle
-        if kind is Patience.GREETING or kind is Patience.LINGER:
-            return True
-        moved = (self.bytes_out if kind is Patience.REPLY else self.bytes_in) - self._waiting_mark
-        return moved < self._transport.limits.least_rate * (now - self._waiting_since)
-
-    def _give_up(self, kind: Patience) -> None:
-        if kind in (Patience.LINGER, Patience.REPLY):
+    def _give_up(self, wait: Wait) -> None:
+        if wait is Wait.LINGER:
             self.close()
+        elif wait is Wait.REPLY:
+            self.close(TimedOut.code)
         else:
-            self.refuse(TimedOut(f"The server waited too long for {kind.value}. Connect again."))
+            self.refuse(TimedOut(f"The server waited too long for {wait.value}. Connect again."))
             self._wake()

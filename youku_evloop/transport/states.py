@@ -1,11 +1,10 @@
-"""The states of a connection as one table, and what it may be waiting for."""
+"""The states of a connection as one table."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 from typing import Final
 
-from youku_evloop.config import Limits
 from youku_evloop.machine import Name
 
 
@@ -13,6 +12,7 @@ class ConnectionState(Name):
     """What the connection does with what comes in."""
 
     READING = "reading"
+    PAUSING = "pausing"
     HOLDING = "holding"
     RECEIVING = "receiving"
     ENDED = "ended"
@@ -24,6 +24,8 @@ class ConnectionState(Name):
 class ConnectionEvent(Name):
     """What moves a connection on."""
 
+    PAUSE = "it had its turn, and more is here"
+    RESUME = "its next turn"
     HOLD = "owner has enough, or a body waits for its place"
     RELEASE = "owner wants more"
     CLAIM = "body has a place to go"
@@ -37,10 +39,15 @@ class ConnectionEvent(Name):
 S = ConnectionState
 E = ConnectionEvent
 CONNECTION_TRANSITIONS: Final[Mapping[tuple[ConnectionState, ConnectionEvent], ConnectionState]] = {
+    (S.READING, E.PAUSE): S.PAUSING,
     (S.READING, E.HOLD): S.HOLDING,
     (S.READING, E.END): S.ENDED,
     (S.READING, E.FINISH): S.FLUSHING,
     (S.READING, E.CLOSE): S.CLOSED,
+    (S.PAUSING, E.RESUME): S.READING,
+    (S.PAUSING, E.HOLD): S.HOLDING,
+    (S.PAUSING, E.FINISH): S.FLUSHING,
+    (S.PAUSING, E.CLOSE): S.CLOSED,
     (S.HOLDING, E.RELEASE): S.READING,
     (S.HOLDING, E.CLAIM): S.RECEIVING,
     (S.HOLDING, E.FINISH): S.FLUSHING,
@@ -57,27 +64,3 @@ CONNECTION_TRANSITIONS: Final[Mapping[tuple[ConnectionState, ConnectionEvent], C
 INTERESTED: Final = frozenset({S.READING, S.RECEIVING, S.LINGERING})
 GOING: Final = frozenset({S.FLUSHING, S.LINGERING, S.CLOSED})
 """States in which nothing new is begun."""
-
-
-class Patience(Name):
-    """What a connection is waiting for, hence how long that may take."""
-
-    GREETING = "its first request"
-    IDLE = "another request"
-    WORK = "our own reply"
-    FRAME = "the rest of a frame"
-    BODY = "the rest of a body"
-    REPLY = "the client to take its reply"
-    LINGER = "the client to close"
-
-
-def patience(kind: Patience, limits: Limits) -> float:
-    """Seconds that a connection may wait for it (or, where bytes are flowing, between two looks at how many)."""
-    return {
-        Patience.GREETING: limits.greeting,
-        Patience.WORK: limits.greeting,  # never too long: the soonest that what comes after it may be late
-        Patience.FRAME: limits.window,
-        Patience.BODY: limits.window,
-        Patience.REPLY: limits.stalled_write,
-        Patience.LINGER: limits.linger,
-    }.get(kind, limits.idle)
