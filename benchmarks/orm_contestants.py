@@ -10,10 +10,15 @@ from types import TracebackType
 from typing import Any, ClassVar
 from urllib.parse import unquote, urlsplit
 
-import peewee
-import sqlalchemy as sa
-from sqlalchemy.dialects import mysql
-from sqlalchemy.orm import DeclarativeBase, Mapped, Session, mapped_column
+import peewee  # type: ignore[import-untyped,import-not-found,unused-ignore]  # not needed by anything else
+import sqlalchemy as sa  # type: ignore[import-untyped,import-not-found,unused-ignore]  # not needed by anything else
+from sqlalchemy.dialects import mysql  # type: ignore[import-untyped,import-not-found,unused-ignore]  # not needed by anything else
+from sqlalchemy.orm import (  # type: ignore[import-not-found,unused-ignore]  # as above
+    DeclarativeBase,
+    Mapped,
+    Session,
+    mapped_column,
+)
 
 from youku_evloop import orm
 
@@ -145,17 +150,21 @@ def _peewee_database(url: str) -> Any:
         return peewee.SqliteDatabase(path, pragmas={"journal_mode": "wal", "synchronous": "full"})
     parts = urlsplit(url)
     return peewee.MySQLDatabase(
-        parts.path[1:], host=parts.hostname, port=parts.port, user=parts.username, password=unquote(parts.password or ""),
-    )  # fmt: skip
+        parts.path[1:],
+        host=parts.hostname,
+        port=parts.port,
+        user=parts.username,
+        password=unquote(parts.password or ""),
+    )
 
 
-class _Moment(peewee.DateTimeField):  # type: ignore[misc]  # peewee has no types
+class _Moment(peewee.DateTimeField):  # type: ignore[misc,unused-ignore]  # where peewee is not installed
     def get_modifiers(self) -> list[int] | None:
         return [6] if isinstance(self.model._meta.database, peewee.MySQLDatabase) else None
 
 
 def _peewee_model(connected: Any) -> Any:
-    class PeeweeVideo(peewee.Model):  # type: ignore[misc]  # peewee has no types
+    class PeeweeVideo(peewee.Model):  # type: ignore[misc,unused-ignore]  # where peewee is not installed
         id = peewee.BigAutoField() if isinstance(connected, peewee.MySQLDatabase) else peewee.AutoField()
         name = peewee.CharField(200)
         file_hash = peewee.CharField(64, index=True)
@@ -173,7 +182,7 @@ def _peewee_model(connected: Any) -> Any:
     return PeeweeVideo
 
 
-class Base(DeclarativeBase):
+class Base(DeclarativeBase):  # type: ignore[misc,unused-ignore]  # where SQLAlchemy is not installed
     pass
 
 

@@ -86,7 +86,7 @@ def test_what_a_statement_of_ones_own_left_behind_is_gone_for_the_next(mysql: or
     assert mysql.execute("SELECT GET_LOCK('mine', 0)").rows[0][0] == 1
     assert mysql.stats().opened == 1
     assert tuple(mysql.execute("SELECT @mine, @@time_zone, @@max_statement_time, IS_FREE_LOCK('mine')").rows[0]) == (
-        None, "+00:00", 30.0, 1,
+        None, "+00:00", 6.0, 1,
     )  # fmt: skip
     with pytest.raises(orm.OrmError, match="doesn't exist"):
         mysql.execute("SELECT * FROM mine")

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import errno
 from collections.abc import Iterator
 from contextlib import suppress
 
 import pytest
 
 from tests.orm.tables import Author
+from tests.orm.test_transactions import in_thread
 from tests.support.mariadb import MariaDB
 from tests.support.trip import TripRuntime, When
 from youku_evloop import orm
@@ -211,6 +213,20 @@ def test_an_error_that_is_not_the_database_s_drops_the_connection_too(
     assert database.stats().opened == before + 1
 
 
+def test_a_socket_that_we_closed_ourselves_says_nothing_of_the_host(
+    database: orm.Database, runtime: TripRuntime
+) -> None:
+    def closed() -> None:
+        raise OSError(errno.EBADF, "closed")
+
+    with database.transaction(), suppress(orm.ConnectionLost):
+        runtime.set("SELECT", When.BEFORE, closed)
+        in_thread(names)
+    assert names() == []
+    assert database.stats().idle == 1
+    assert database.stats().opened == 2
+
+
 def test_an_error_of_one_s_own_at_commit_has_an_unknown_outcome(database: orm.Database, runtime: TripRuntime) -> None:
     def deadline() -> None:
         raise ZeroDivisionError
@@ -241,6 +257,26 @@ def test_a_server_that_hangs_is_left_for_the_next_one(
             assert names() == ["second host"]
         finally:
             server.resume()
+    both.close()
+
+
+def test_idle_connections_to_a_server_that_hangs_are_left_at_once(
+    database: orm.Database, server: MariaDB, mysql_url: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(module, "PING_AFTER", -1.0)
+    other = mysql_url.partition("@")[2].partition("/")[0]
+    name = mysql_url.rpartition("/")[2]
+    server.execute(f"CREATE DATABASE `{name}`")
+    both = orm.Database(server.url(name).replace("/test_", f",{other}/test_"), connect_timeout=0.3)
+    with both.use(), both.transaction(write=False):
+        in_thread(lambda: both.execute("SELECT 1"))
+    assert both.stats().idle == 2
+    server.pause()
+    try:
+        assert both.execute("SELECT 1").count == 1
+        assert both.stats().opened == 3
+    finally:
+        server.resume()
     both.close()
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import re
 import select
 from collections.abc import Sequence
@@ -23,8 +24,8 @@ from .tls import TlsSocket, client_context
 PORT = 3306
 HOST_REST = 5.0  # seconds for which a host that failed is tried last
 PING_AFTER = 10.0  # seconds of idleness after which a connection is asked whether it still works
-LOCK_WAIT = 10  # seconds a statement waits for another's lock before the server answers 1205
-GRACE = 5.0  # seconds past the server's own statement limit after which we call the server hung
+LOCK_WAIT = 4  # seconds a statement waits for another's lock before the server answers 1205
+GRACE = 2.0  # seconds past the server's own statement limit after which we call the server hung
 COM_RESET_CONNECTION = 0x1F
 SQL_MODE = "STRICT_ALL_TABLES,NO_ZERO_DATE,NO_ZERO_IN_DATE,ERROR_FOR_DIVISION_BY_ZERO,NO_ENGINE_SUBSTITUTION"
 SESSION = (
@@ -75,7 +76,8 @@ class MysqlBackend:
         if match is None:
             raise errors.ModelError("a MySQL URL is mysql://user:password@host[:port][,host2...]/database")
         user, password, hosts, database, query = match.groups(default="")
-        self.runtime, self.connect_timeout, self.statement_timeout = runtime, connect_timeout, statement_timeout
+        self.runtime, self.connect_timeout = runtime, connect_timeout
+        self.answer_timeout = statement_timeout and statement_timeout + GRACE
         self.hosts = [_host(text) for text in hosts.split(",")]
         self.session = SESSION + (LIMIT % (statement_timeout, statement_timeout * 1000) if statement_timeout else "")
         self.options: dict[str, Any] = {
@@ -104,8 +106,6 @@ class MysqlBackend:
         if "ssl" in self.options and not isinstance(connection._sock, TlsSocket):  # older pymysqls do without
             connection.close()
             raise OSError("the server does not speak TLS")
-        connection._read_timeout = self.statement_timeout and self.statement_timeout + GRACE
-        connection._write_timeout = connection._read_timeout
         return connection
 
 
@@ -129,6 +129,7 @@ class MysqlLink(Link):
     def __init__(self, backend: MysqlBackend, host: Host, connection: Any) -> None:
         super().__init__(backend.runtime.now())
         self._backend, self._host, self._connection = backend, host, connection
+        self._set_timeout(backend.answer_timeout)
 
     def execute(self, sql: str, values: Sequence[Raw] = ()) -> Result:
         try:
@@ -144,7 +145,9 @@ class MysqlLink(Link):
     def _translated(self, error: pymysql.MySQLError) -> errors.OrmError:
         code, message = error.args[:2] if len(error.args) > 1 else (-1, str(error))
         if code in HOST_OUT or not self._connection.open:
-            self.broken, self._host.failed_at = True, self._backend.runtime.now()
+            self.broken = True
+            if getattr(error.__context__, "errno", None) != errno.EBADF:  # which is a socket that we closed ourselves
+                self._host.failed_at = self._backend.runtime.now()
             return errors.ConnectionLost(f"{message} ({code})", sent=code not in NOT_SENT)
         known = isinstance(error, pymysql.IntegrityError)
         kind = ERRORS.get(code, errors.IntegrityError if known else errors.OrmError)
@@ -164,12 +167,17 @@ class MysqlLink(Link):
         poll.register(self._connection._sock.fileno(), select.POLLIN)
         if self.opened < self._host.failed_at or poll.poll(0):
             return False
-        try:
-            if idle > PING_AFTER:
+        if idle > PING_AFTER:
+            try:
+                self._set_timeout(self._backend.connect_timeout)
                 self._connection.ping(reconnect=False)
-        except pymysql.MySQLError:
-            self.broken = True
+                self._set_timeout(self._backend.answer_timeout)
+            except pymysql.MySQLError as error:
+                self._translated(error)
         return not self.broken
+
+    def _set_timeout(self, seconds: float | None) -> None:
+        self._connection._read_timeout = self._connection._write_timeout = seconds
 
     def reset(self) -> None:
         if self._connection.server_status & SERVER_STATUS.SERVER_STATUS_IN_TRANS:
