@@ -159,7 +159,9 @@ class Session:
     def input_ended(self) -> None:
         """The client has no more requests: answer those that are here, then close."""
         self._advance_to_leaving()
-        if self._current is None:
+        if self._current is None and self._claims:
+            self.library.spawn(self._leave)
+        elif self._current is None:
             self._connection.finish()
 
     def connection_closed(self) -> None:
@@ -279,7 +281,12 @@ class Session:
         if self._connection.state is ConnectionState.CLOSED:
             self._release_claims()
         elif self.state is S.LEAVING:
-            self._connection.finish()
+            self._leave()
+
+    def _leave(self) -> None:
+        """End the conversation; once the client sees the end, whoever it turns to next can have its uploads."""
+        self._release_claims()
+        self._connection.finish()
 
     def _next(self) -> Request | Rejected | None:
         if not self._queue and self.state is not S.LEAVING:

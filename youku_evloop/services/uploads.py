@@ -193,7 +193,10 @@ def _unpledged(library: Library, unfinished: list[tuple[str, int]]) -> int:
 
 
 def _open(library: Library, row: Upload) -> OpenUpload:
-    part = library.in_thread(_open_part, library, row)
+    try:
+        part = library.in_thread(_open_part, library, row)
+    except BlockingIOError:  # a hot restart: its conversation goes on there, or has just been cut off
+        raise Unavailable("The server's former process still has this upload. Try again in a moment.") from None
     if row.boot_id != library.boot_id:
         row.update(boot_id=library.boot_id)
     upload = library.open_uploads[row.id] = OpenUpload(row.id, row.size, part)
@@ -288,6 +291,7 @@ def finish(library: Library, who: Caller, held: Claim | None, upload_id: str, di
         with library.hold(("upload", upload_id)):
             row = _own(who, upload_id)  # two may have finished it at once
             if row.state is not UploadState.PUBLISHED:
+                _require_unfinished(row)
                 held.require()
                 _finish(library, held.upload, row, digest)
     return Movie.select(id=row.movie_id).join(Movie.user).get()
@@ -400,9 +404,13 @@ def _own(who: Caller, upload_id: str) -> Upload:
 
 def _unfinished(who: Caller, upload_id: str) -> Upload:
     row = _own(who, upload_id)
-    if row.state not in UNFINISHED:
-        raise NotFound(f"This upload is {row.state.value}; start a new one.", upload=upload_id, state=row.state.value)
+    _require_unfinished(row)
     return row
+
+
+def _require_unfinished(row: Upload) -> None:
+    if row.state not in UNFINISHED:
+        raise NotFound(f"This upload is {row.state.value}; start a new one.", upload=row.id, state=row.state.value)
 
 
 def _offset(library: Library, row: Upload) -> int:

@@ -5,6 +5,7 @@ A test can hand in another one that records, fails or forgets. Nothing here deci
 
 from __future__ import annotations
 
+import fcntl
 import os
 from pathlib import Path
 
@@ -23,6 +24,10 @@ class Files:
     def open(self, path: Path) -> int:
         """An existing file, open for reading and writing."""
         return os.open(path, os.O_RDWR | os.O_CLOEXEC)
+
+    def lock(self, fd: int) -> None:
+        """Keep the open file for this process; raises `BlockingIOError` when another one has it."""
+        fcntl.flock(fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
 
     def open_for_reading(self, path: Path) -> int:
         """An existing file, open for reading."""

@@ -44,16 +44,22 @@ class Store:
     # -- parts
 
     def create_part(self, part_id: str) -> Part:
-        """A new, empty part; raises `FileExistsError`."""
-        path = self._part_path(part_id)
-        part = Part(self._files, self._files.create(path), 0)
+        """A new, empty part, locked; raises `FileExistsError`."""
+        part = self._locked(self._files.create(self._part_path(part_id)))
         self._files.sync_directory(self._parts)
         return part
 
     def open_part(self, part_id: str) -> Part:
-        """The part as it is; raises `FileNotFoundError`."""
-        fd = self._files.open(self._part_path(part_id))
-        return Part(self._files, fd, self._files.size(fd))
+        """The part as it is; raises `FileNotFoundError`, or `BlockingIOError` when another process has it open."""
+        return self._locked(self._files.open(self._part_path(part_id)))
+
+    def _locked(self, fd: int) -> Part:
+        try:
+            self._files.lock(fd)
+            return Part(self._files, fd, self._files.size(fd))
+        except BaseException:
+            self._files.close(fd)
+            raise
 
     def part_size(self, part_id: str) -> int:
         """Bytes of a part; 0 when there is none."""
