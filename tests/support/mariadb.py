@@ -72,9 +72,11 @@ class MariaDB:
         deadline = time.monotonic() + START_LIMIT
         while True:
             try:
+                with socket.socket(socket.AF_UNIX) as probe:  # pymysql would leave its own open when refused
+                    probe.connect(str(self.socket))
                 self._root().close()
                 return
-            except pymysql.MySQLError:
+            except (OSError, pymysql.MySQLError):
                 if process.poll() is not None or time.monotonic() > deadline:
                     tail = self.log.read_text(errors="replace")[-2000:]
                     raise RuntimeError(f"MariaDB did not start:\n{tail}") from None
@@ -107,6 +109,10 @@ class MariaDB:
     def pid(self) -> int:
         assert self._process is not None, "not started"
         return self._process.pid
+
+    @property
+    def is_running(self) -> bool:
+        return self._process is not None
 
     def stop(self) -> None:
         """Orderly: SIGTERM, and wait."""
