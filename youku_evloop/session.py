@@ -23,6 +23,7 @@ from youku_evloop.services.downloads import Range
 from youku_evloop.services.library import Caller, Library
 from youku_evloop.statistics import Statistics
 from youku_evloop.transport.connection import Connection, ConnectionLost
+from youku_evloop.transport.listener import OUT_OF_DESCRIPTORS
 from youku_evloop.transport.states import ConnectionState
 from youku_evloop.transport.writes import FileSegment
 from youku_evloop.wire.frames import encode_frame
@@ -335,9 +336,15 @@ class Session:
             return self._database_failure(error)
         except ConnectionLost:
             raise
-        except Exception:
-            log.exception("%s: %s failed", self._connection.peer, type(request).__name__)
-            return YoukuError("The server made a mistake; its log says more.").as_reply()
+        except Exception as error:
+            return self._fault(request, error)
+
+    def _fault(self, request: Request | Rejected, error: Exception) -> Results:
+        if isinstance(error, OSError) and error.errno in OUT_OF_DESCRIPTORS:
+            log.warning("%s: no descriptor left for %s", self._connection.peer, type(request).__name__)
+            return Unavailable("The server has too many files open. Try again in a moment.").as_reply()
+        log.error("%s: %s failed", self._connection.peer, type(request).__name__, exc_info=error)
+        return YoukuError("The server made a mistake; its log says more.").as_reply()
 
     def _carry_out(self, request: Request | Rejected) -> Results | None:
         if isinstance(request, Rejected):

@@ -8,7 +8,7 @@ import os
 import resource
 import socket
 import ssl
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from functools import partial
 from typing import Final
@@ -16,6 +16,7 @@ from typing import Final
 from youku_evloop.config import Limits
 from youku_evloop.errors import Forbidden
 from youku_evloop.kernel.loop import READ, Loop
+from youku_evloop.machine import Name, step
 from youku_evloop.transport.channels import Channel, PlainChannel
 from youku_evloop.transport.connection import Connection, Owner
 from youku_evloop.transport.doorkeeper import Newcomer
@@ -27,6 +28,37 @@ RECEIVE_BUFFER: Final = 256 * 1024
 """One for all connections: only one is read at a time. It fits the processor's cache, where the hash finds it again."""
 BACKLOG: Final = 4096
 OUT_OF_DESCRIPTORS: Final = frozenset({errno.EMFILE, errno.ENFILE, errno.ENOBUFS, errno.ENOMEM})
+
+
+class ListenerState(Name):
+    """Whether there is room."""
+
+    ACCEPTING = "accepting"
+    PAUSING = "pausing"
+    TRYING = "trying again"
+    CLOSED = "closed"
+
+
+class ListenerEvent(Name):
+    """What moves the listener on."""
+
+    FULL = "no descriptors left"
+    PAUSE_OVER = "pause over"
+    ACCEPTED = "somebody accepted"
+    CLOSE = "told to accept no more"
+
+
+S = ListenerState
+E = ListenerEvent
+LISTENER_TRANSITIONS: Final[Mapping[tuple[ListenerState, ListenerEvent], ListenerState]] = {
+    (S.ACCEPTING, E.FULL): S.PAUSING,
+    (S.PAUSING, E.PAUSE_OVER): S.TRYING,
+    (S.TRYING, E.FULL): S.PAUSING,
+    (S.TRYING, E.ACCEPTED): S.ACCEPTING,
+    (S.ACCEPTING, E.CLOSE): S.CLOSED,
+    (S.PAUSING, E.CLOSE): S.CLOSED,
+    (S.TRYING, E.CLOSE): S.CLOSED,
+}
 
 
 class Transport:
@@ -61,6 +93,7 @@ class Listener:
         self, transport: Transport, sock: socket.socket, converse: Callable[[Connection], Owner], tls: Tls | None = None
     ) -> None:
         sock.setblocking(False)
+        self.state = S.ACCEPTING
         self._transport = transport
         self._sock = sock
         self._converse = converse
@@ -76,19 +109,25 @@ class Listener:
 
     def close(self) -> None:
         """Accept no more."""
-        if self._sock.fileno() >= 0:
+        if self.state is not S.CLOSED:
+            self._advance(E.CLOSE)
             self._transport.loop.unwatch(self._sock.fileno())
             self._sock.close()
 
     def _pause(self, reason: str) -> None:
-        pause = self._transport.limits.accept_pause
-        log.warning("accepting nobody for %.1f s: %s", pause, reason)
+        if self.state is S.ACCEPTING:
+            log.warning("accepting nobody for now: %s", reason)
+        self._advance(E.FULL)
         self._transport.loop.change(self._sock.fileno(), 0)
-        self._transport.loop.call_later(pause, self._end_pause)
+        self._transport.loop.call_later(self._transport.limits.accept_pause, self._try_again)
 
-    def _end_pause(self) -> None:
-        if self._sock.fileno() >= 0:
+    def _try_again(self) -> None:
+        if self.state is S.PAUSING:
+            self._advance(E.PAUSE_OVER)
             self._transport.loop.change(self._sock.fileno(), READ)
+
+    def _advance(self, event: ListenerEvent) -> None:
+        self.state = step(LISTENER_TRANSITIONS, self.state, event)
 
     def _on_ready(self, _events: int) -> None:
         for _ in range(self._transport.limits.accepts):
@@ -104,6 +143,9 @@ class Listener:
                     self._pause(os.strerror(error.errno or 0))
                     return
                 raise
+            if self.state is S.TRYING:
+                log.info("accepting again")
+                self._advance(E.ACCEPTED)
             self._welcome(sock, address)
 
     def _welcome(self, sock: socket.socket, address: tuple[str, int]) -> None:
