@@ -203,6 +203,10 @@ class DeleteMovie(OneMovie, tag="movie.delete"):
     pass
 
 
+class RestoreMovie(OneMovie, tag="movie.restore"):
+    pass
+
+
 class ReadMovie(OneMovie, tag="movie.read"):
     offset: int = 0
     length: int | None = None
@@ -222,7 +226,13 @@ def show_movie(call: Call, arguments: ShowMovie) -> Results:
 
 
 def delete_movie(call: Call, arguments: DeleteMovie) -> Results:
-    return {"movie": catalogue.as_json(catalogue.delete(arguments.movie))}
+    movie = catalogue.delete(call.library, arguments.movie)
+    until = catalogue.restorable_until(call.library, movie)
+    return {"movie": catalogue.as_json(movie), "restorable_until": timestamp(until)}
+
+
+def restore_movie(call: Call, arguments: RestoreMovie) -> Results:
+    return {"movie": catalogue.as_json(catalogue.restore(call.library, arguments.movie))}
 
 
 def read_movie(call: Call, arguments: ReadMovie) -> None:
@@ -243,8 +253,8 @@ def hash_movie(call: Call, arguments: HashMovie) -> Results:
 
 class CreateUpload(Request, tag="upload.create"):
     name: str
-    size: int
-    fingerprint: str
+    size: int | None
+    fingerprint: str | None
     description: str = ""
     is_free: bool = True
     price: int | None = None
@@ -262,6 +272,7 @@ class WriteUpload(OneUpload, tag="upload.write"):
 
 class FinishUpload(OneUpload, tag="upload.finish"):
     hash: str
+    size: int | None = None
 
 
 class ListUploads(Request, tag="upload.list"):
@@ -278,7 +289,8 @@ class CancelUpload(OneUpload, tag="upload.cancel"):
 
 def create_upload(call: Call, arguments: CreateUpload) -> Results:
     a = arguments
-    _require_hash("fingerprint", a.fingerprint)
+    if a.fingerprint is not None:
+        _require_hash("fingerprint", a.fingerprint)
     options = {
         "description": a.description,
         "is_free": a.is_free,
@@ -302,22 +314,23 @@ def write_upload(call: Call, arguments: WriteUpload) -> Results:
 def finish_upload(call: Call, arguments: FinishUpload) -> Results:
     _require_hash("hash", arguments.hash)
     claim = call.claims.get(arguments.upload)
-    movie = uploads.finish(call.library, call.who, claim, arguments.upload, arguments.hash)
+    movie = uploads.finish(call.library, call.who, claim, arguments.upload, arguments.hash, arguments.size)
     call.claims.pop(arguments.upload, None)
     return {"movie": catalogue.as_json(movie, whole=True)}
 
 
 def list_uploads(call: Call, arguments: ListUploads) -> Results:
-    return {"uploads": [uploads.as_json(call.library, upload) for upload in uploads.unfinished(call.who)]}
+    return {"uploads": uploads.as_json(call.library, uploads.all_unfinished(call.who))}
 
 
 def show_upload(call: Call, arguments: ShowUpload) -> Results:
-    return {"upload": uploads.as_json(call.library, uploads.status(call.who, arguments.upload))}
+    return {"upload": uploads.as_json(call.library, [uploads.own(call.who, arguments.upload)])[0]}
 
 
 def cancel_upload(call: Call, arguments: CancelUpload) -> Results:
     call.claims.pop(arguments.upload, None)
-    return {"upload": uploads.as_json(call.library, uploads.cancel(call.library, call.who, arguments.upload))}
+    row = uploads.cancel(call.library, call.who, arguments.upload)
+    return {"upload": uploads.as_json(call.library, [row])[0]}
 
 
 def _require_hash(field: str, text: str) -> None:
@@ -339,6 +352,7 @@ _ALL: Final = (
     Command(ReadMovie, Access.USER, read_movie),
     Command(HashMovie, Access.USER, hash_movie),
     Command(DeleteMovie, Access.ADMIN, delete_movie),
+    Command(RestoreMovie, Access.ADMIN, restore_movie),
     Command(CreateUpload, Access.ADMIN, create_upload),
     Command(WriteUpload, Access.ADMIN, write_upload, takes_body=True),
     Command(FinishUpload, Access.ADMIN, finish_upload),

@@ -49,6 +49,29 @@ class Limits:
     """For requests under way when the server is told to stop."""
 
 
+GIB: Final = 1024**3
+KEPT_FREE_SHARE: Final = 0.01
+DEFAULT_KEEP_DELETED: Final = 30.0
+"""Days: whoever deleted the wrong movie notices within a month."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Keeping:
+    """What the disk is used for, and how long. Sizes in bytes."""
+
+    keep_free: int | None = None
+    """Left free on the filesystem of the videos; None: 1 GiB or 1 % of it, whichever is less. On a large disk 1 GiB is
+    enough for the database and the log; on a small one it would be all there is."""
+    quota: int | None = None
+    """What one user's movies and unfinished uploads may take together; None: whatever there is."""
+    keep_deleted: float = DEFAULT_KEEP_DELETED
+    """Days for which a deleted movie can be restored."""
+
+    def kept_free(self, total: int) -> int:
+        """Bytes to leave free on a filesystem of `total` bytes."""
+        return min(GIB, int(total * KEPT_FREE_SHARE)) if self.keep_free is None else self.keep_free
+
+
 def read_limits(assignments: Iterable[str]) -> Limits:
     """The limits, changed as in `idle=5`; raises `BadRequest` for what is no limit or no sensible number."""
     limits = Limits(**dict(_read_limit(text) for text in assignments))
@@ -89,6 +112,7 @@ class Config:
     insecure: bool = False
     """Serve other machines in the clear."""
     limits: Limits = field(default_factory=Limits)
+    keeping: Keeping = field(default_factory=Keeping)
 
     @property
     def encrypts(self) -> bool:

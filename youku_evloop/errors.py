@@ -92,6 +92,12 @@ class AccountLocked(Forbidden):
     code = "account_locked"
 
 
+class QuotaExceeded(Forbidden):
+    """The user has no more room of their own: `needed`, `used` and `quota` say the bytes."""
+
+    code = "quota_exceeded"
+
+
 class NotFound(YoukuError):
     """There is no such thing, or none that the asker may know of."""
 

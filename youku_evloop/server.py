@@ -47,7 +47,7 @@ BOOT_ID: Final = Path("/proc/sys/kernel/random/boot_id")
 class Server:
     """One running server; `run` returns when it has been told to stop and has stopped."""
 
-    def __init__(self, config: Config, inheritance: Inheritance, lock: DataLock) -> None:
+    def __init__(self, config: Config, inheritance: Inheritance, lock: DataLock, files: Files | None = None) -> None:
         self._config = config
         self._inheritance = inheritance
         self._lock = lock
@@ -55,12 +55,13 @@ class Server:
         self._database = orm.Database(config.database_url, runtime=LoopRuntime(self._loop), pool_size=config.pool_size)
         self._transport = Transport(self._loop, config.limits, RequestParser(COMMANDS))
         self._library = Library(
-            store=Store(config.data, Files()),
+            store=Store(config.data, files or Files()),
             secret=read_secret(config.data),
             boot_id=BOOT_ID.read_text().strip(),
             in_thread=self._loop.in_thread,
             spawn=self._loop.spawn,
             hold=KeyedLocks(self._loop).hold,
+            keeping=config.keeping,
         )
         self._statistics = Statistics()
         self._desk = Desk(
@@ -89,7 +90,7 @@ class Server:
             lifecycle.watch_signals()
             self._loop.on_signal(signal.SIGHUP, self._reload)
             self._loop.measure_lag()
-            self._loop.call_later(SWEEP_EVERY, self._sweep_later)
+            self._loop.call_soon(self._sweep)
             host, port = self._listener.address
             self._lock.announce(host, port, self._identity.fingerprint() if self._identity else None)
             ready(host, port, self._identity)
@@ -139,7 +140,6 @@ class Server:
     def _prepare(self) -> None:
         self._loop.in_thread(self._library.store.prepare)
         schema.prepare(self._database)
-        uploads.sweep(self._library)
 
     def _converse(self, connection: Connection) -> Session:
         return Session(self._desk, connection)
@@ -149,9 +149,10 @@ class Server:
             return None
         return Tls(self._identity.context(), lambda peer: self._config.insecure or is_loopback(peer))
 
-    def _sweep_later(self) -> None:
+    def _sweep(self) -> None:
+        """Now and every hour, while clients are served."""
         self._loop.spawn(uploads.sweep, self._library)
-        self._loop.call_later(SWEEP_EVERY, self._sweep_later)
+        self._loop.call_later(SWEEP_EVERY, self._sweep)
 
     def _reload(self) -> None:
         """Go on with a new log file and, for new connections, with the certificate that is there now."""

@@ -466,7 +466,7 @@ def test_parts_and_uploads_that_nobody_needs_are_swept_at_the_start(
     long_ago = "2020-01-01 00:00:00.000000"
     execute(own_server, "UPDATE upload SET expire_time = ? WHERE id = ?", [long_ago, late.upload])
     own_server.start()
-    assert not orphan.exists()
+    eventually(lambda: not orphan.exists(), "the sweep is through")
     assert not part_of(own_server, late.upload).exists()
     assert part_of(own_server, current.upload).stat().st_size == 1000
     with admin.wire() as wire:

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from datetime import datetime, timedelta
 from typing import Any, Final
 
-from youku_evloop.errors import BadRequest, NotFound
+from youku_evloop.errors import BadRequest, Conflict, MovieExists, NotFound
 from youku_evloop.models import Movie
-from youku_evloop.services.library import DEFAULT_PRICE, DEFAULT_VIP_PRICE, timestamp
+from youku_evloop.services.disk import on_disk
+from youku_evloop.services.library import DEFAULT_PRICE, DEFAULT_VIP_PRICE, Library, timestamp
 
 MOST_ROWS: Final = 50
 """Movies of one reply: with the longest names they still fit a frame."""
@@ -62,12 +64,44 @@ def get(movie_id: int) -> Movie:
     return movie
 
 
-def delete(movie_id: int) -> Movie:
-    """Take a movie out of the lists; its bytes and its history stay. Raises `NotFound`."""
+def delete(library: Library, movie_id: int) -> Movie:
+    """Take a movie out of the lists; its history stays, and for a while its bytes. Raises `NotFound`."""
     movie = get(movie_id)
-    if not Movie.select(id=movie_id, is_delete=False).update(is_delete=True):
+    now = library.now()
+    if not Movie.select(id=movie_id, is_delete=False).update(is_delete=True, delete_time=now):
         raise NotFound(f"Movie {movie_id} has just been deleted by somebody else.", movie=movie_id)
+    movie.delete_time = now
     return movie
+
+
+def restore(library: Library, movie_id: int) -> Movie:
+    """Put a deleted movie back into the lists.
+
+    Raises `NotFound` when there is none or its bytes are gone, `Conflict` when it is not deleted, `MovieExists` when
+    another movie has its title and its bytes by now.
+    """
+    movie = Movie.select(id=movie_id).join(Movie.user).first()
+    if movie is None:
+        raise NotFound(f"There never was a movie {movie_id}.", movie=movie_id)
+    if not movie.is_delete:
+        raise Conflict(f"Movie {movie_id} is not deleted.", movie=movie_id)
+    twin = Movie.select(file_hash=movie.file_hash, name=movie.name, is_delete=False).first()
+    if twin is not None:
+        raise MovieExists(f"Movie {twin.id} has the same title and the same bytes.", movie=twin.id)
+    if not on_disk(library, library.store.keep_blob, movie.file_hash, movie.file_size):
+        days = f"{library.keeping.keep_deleted:g}"
+        message = f"The bytes of movie {movie_id} are gone: deleted movies are kept for {days} days. Upload it again."
+        raise NotFound(message, movie=movie_id)
+    if not Movie.select(id=movie_id, is_delete=True).update(is_delete=False, delete_time=None):
+        raise Conflict(f"Movie {movie_id} has just been restored by somebody else.", movie=movie_id)
+    return movie
+
+
+def restorable_until(library: Library, movie: Movie) -> datetime | None:
+    """Until when a deleted movie can be restored; None: it is not deleted."""
+    if movie.delete_time is None:
+        return None
+    return movie.delete_time + timedelta(days=library.keeping.keep_deleted)
 
 
 def _position(cursor: str) -> int:

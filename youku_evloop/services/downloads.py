@@ -1,14 +1,32 @@
-"""Downloads: who may have which bytes, and the record of what was taken."""
+"""Downloads: who may have which bytes, how they come off the disk, and the record of what was taken.
+
+A record is one download: it begins with the first byte and is complete when every byte has been sent, in whatever
+order and over however many connections the ranges were asked for.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Final
 
+from youku_evloop import orm
 from youku_evloop.errors import BadRequest, IntegrityFailure, PaymentRequired
 from youku_evloop.models import DownloadRecord, Movie, Purchase, PurchaseKind, PurchaseState
 from youku_evloop.services import catalogue
+from youku_evloop.services.disk import on_disk
 from youku_evloop.services.library import Caller, Library
+
+WARM_PIECE: Final = 16 * 1024 * 1024
+"""Bytes handed out at once while they are in the cache: large, for each piece costs a switch of tasks."""
+COLD_PIECE: Final = 4 * 1024 * 1024
+"""Bytes brought from the disk at once, and asked for ahead: twice this is what a slow reader holds of the cache."""
+
+LATE_RESUME: Final = timedelta(days=1)
+"""Since its beginning: for so long a range from the middle belongs to a download that seems complete."""
+
+Ranges = list[list[int]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -19,6 +37,9 @@ class Range:
     fd: int
     offset: int
     count: int
+    pieces: Iterator[tuple[int, int]]
+    """(offset, count), one after the other: when one is handed out, its bytes can be sent without waiting for the disk.
+    Raises `Unavailable` when the disk fails."""
 
 
 def read(
@@ -26,18 +47,20 @@ def read(
 ) -> None:
     """Send a range of a movie and put it on record; `send` answers how many bytes went out, even if not all did.
 
-    Raises `NotFound`, `PaymentRequired`, `BadRequest` for a range outside the movie.
+    Raises `NotFound`, `PaymentRequired`, `BadRequest` for a range outside the movie, `Unavailable`.
     """
     movie = _readable(who, movie_id)
     count = _count(movie, offset, length)
-    record = _record(who, movie, offset)
     fd = _open(library, movie)
     sent = 0
+    record = None
     try:
-        sent = send(Range(movie, fd, offset, count))
+        record = _record(library, who, movie, offset) if count else None
+        sent = send(Range(movie, fd, offset, count, _pieces(library, fd, offset, offset + count)))
     finally:
-        library.store.close(fd)
-        _note(record, movie, offset, sent)
+        library.in_thread(library.store.close, fd)  # which may be the last name of a blob that is gone
+        if record is not None:
+            _note(library, record, movie, offset, sent)
 
 
 def prefix_hash(library: Library, who: Caller, movie_id: int, length: int) -> str:
@@ -47,7 +70,10 @@ def prefix_hash(library: Library, who: Caller, movie_id: int, length: int) -> st
         raise BadRequest(f"`length` is from 0 to {movie.file_size}, the size of movie {movie_id}.")
     if length == movie.file_size:
         return movie.file_hash
-    return library.in_thread(library.store.hash_blob, movie.file_hash, length)
+    try:
+        return on_disk(library, library.store.hash_blob, movie.file_hash, length)
+    except FileNotFoundError:
+        raise _missing(movie) from None
 
 
 def _readable(who: Caller, movie_id: int) -> Movie:
@@ -73,25 +99,72 @@ def _count(movie: Movie, offset: int, length: int | None) -> int:
     return size - offset if length is None else length
 
 
+# -- the bytes
+
+
 def _open(library: Library, movie: Movie) -> int:
     try:
-        return library.store.open_blob(movie.file_hash)
+        return on_disk(library, library.store.open_blob, movie.file_hash)
     except FileNotFoundError:
-        message = f"The bytes of movie {movie.id} are missing on the server: tell an administrator."
-        raise IntegrityFailure(message, movie=movie.id) from None
+        raise _missing(movie) from None
 
 
-def _record(who: Caller, movie: Movie, offset: int) -> DownloadRecord:
-    """A download that goes on is one line, not two."""
-    if offset:
-        mine = DownloadRecord.select(user_id=who.id, movie_id=movie.id, completed=False)
-        unfinished = mine.order_by(DownloadRecord.id.desc()).first()
-        if unfinished is not None:
-            return unfinished
-    return DownloadRecord.create(user_id=who.id, movie_id=movie.id)
+def _missing(movie: Movie) -> IntegrityFailure:
+    message = f"The bytes of movie {movie.id} are missing on the server: tell an administrator."
+    return IntegrityFailure(message, movie=movie.id)
 
 
-def _note(record: DownloadRecord, movie: Movie, offset: int, sent: int) -> None:
-    completed = offset + sent == movie.file_size
-    changes = {"bytes_sent": DownloadRecord.bytes_sent + sent} | ({"completed": True} if completed else {})
-    DownloadRecord.select(id=record.id).update(**changes)
+def _pieces(library: Library, fd: int, offset: int, end: int) -> Iterator[tuple[int, int]]:
+    store = library.store
+    while offset < end:
+        count = min(WARM_PIECE, end - offset)
+        if not store.is_warm(fd, offset, count):
+            count = min(COLD_PIECE, end - offset)
+            on_disk(library, store.warm, fd, offset, count)
+        yield offset, count
+        offset += count
+
+
+# -- the record
+
+
+def _record(library: Library, who: Caller, movie: Movie, offset: int) -> DownloadRecord:
+    """The download that this range belongs to: the last one, unless that has had this range's beginning or is over.
+
+    One that is over only by our own account goes on for a while: what was sent last may not have arrived.
+    """
+    with library.hold(("record", f"{who.id} {movie.id}")):
+        mine = DownloadRecord.select(user_id=who.id, movie_id=movie.id)
+        record = mine.order_by(DownloadRecord.id.desc()).first()
+        if record is not None and _goes_on(record, offset, library.now()):
+            return record
+        return DownloadRecord.create(user_id=who.id, movie_id=movie.id, ranges=[] if offset else [[0, 0]])
+
+
+def _goes_on(record: DownloadRecord, offset: int, now: datetime) -> bool:
+    if not offset:
+        return not record.completed and not (record.ranges and record.ranges[0][0] == 0)
+    return not record.completed or record.create_time > now - LATE_RESUME
+
+
+def _note(library: Library, record: DownloadRecord, movie: Movie, offset: int, sent: int) -> None:
+    with library.hold(("record", f"{record.user_id} {record.movie_id}")):
+        orm.current_database().run(_add, record.id, movie.file_size, offset, sent)
+
+
+def _add(record_id: int, size: int, offset: int, sent: int) -> None:
+    record = DownloadRecord.select(id=record_id).for_update().get()
+    ranges = merged([*(record.ranges or []), [offset, offset + sent]])
+    completed = record.completed or ranges == [[0, size]]
+    record.update(bytes_sent=record.bytes_sent + sent, ranges=ranges, completed=completed)
+
+
+def merged(ranges: Ranges) -> Ranges:
+    """The same bytes as [start, end) pairs in order that neither overlap nor touch nor are empty."""
+    result: Ranges = []
+    for start, end in sorted(piece for piece in ranges if piece[0] < piece[1]):
+        if result and start <= result[-1][1]:
+            result[-1][1] = max(result[-1][1], end)
+        else:
+            result.append([start, end])
+    return result

@@ -8,11 +8,13 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any, Final, Protocol, TypeVar
 
+from youku_evloop import orm
+from youku_evloop.config import Keeping
 from youku_evloop.models import UserType
 from youku_evloop.storage.store import Store
 
 if TYPE_CHECKING:
-    from youku_evloop.services.uploads import OpenUpload
+    from youku_evloop.services.uploads.claims import OpenUpload
 
 T = TypeVar("T")
 
@@ -45,6 +47,8 @@ class Library:
     spawn: Callable[..., None]
     hold: Callable[[tuple[str, str]], AbstractContextManager[None]]
     """A lock between tasks, by key."""
+    keeping: Keeping = field(default_factory=Keeping)
+    now: Callable[[], datetime] = orm.utcnow
     open_uploads: dict[str, OpenUpload] = field(default_factory=dict)
 
 

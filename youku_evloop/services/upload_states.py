@@ -15,6 +15,7 @@ class UploadEvent(Enum):
 
     COMPLETE = "every byte is here"
     PUBLISH = "movie is in the table"
+    LOSE = "bytes that were here are lost"
     MISMATCH = "hash differs"
     CANCEL = "client gives it up"
     EXPIRE = "no progress for too long"
@@ -29,6 +30,7 @@ UPLOAD_TRANSITIONS: Final[Mapping[tuple[UploadState, UploadEvent], UploadState]]
     (S.RECEIVING, E.EXPIRE): S.EXPIRED,
     (S.VERIFYING, E.COMPLETE): S.VERIFYING,  # asked again, after an answer was lost
     (S.VERIFYING, E.PUBLISH): S.PUBLISHED,
+    (S.VERIFYING, E.LOSE): S.RECEIVING,
     (S.VERIFYING, E.MISMATCH): S.REJECTED,
     (S.PUBLISHED, E.PUBLISH): S.PUBLISHED,  # a transaction that the database has made us run again
     (S.VERIFYING, E.CANCEL): S.CANCELLED,

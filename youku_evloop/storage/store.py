@@ -5,23 +5,45 @@
 
 Both lie on one filesystem, so that publishing is a second name for the same bytes: it takes no time, no space, and
 happens wholly or not at all. No name from a client is ever part of a path: hashes and ids are checked to be what they
-are. Everything here blocks; the server calls it in worker threads, but for opening a blob and removing a name.
+are. Everything here blocks; the server calls it in worker threads.
+
+Several processes may work here at once: a server, the one that takes over from it, and the commands of an operator. A
+part belongs to the process that has it open (a lock on the file).
+
+A blob that no row names is *marked*, by making it read-only, and removed when it has been marked for long enough; so a
+database that was away, or is an old one, costs nothing that is noticed within that time. Whoever is about to name a
+blob in the database clears the mark before (`publish`, `keep_blob`). A lock on the directory keeps the two apart.
 """
 
 from __future__ import annotations
 
 import re
-from contextlib import suppress
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
 from blake3 import blake3
 
-from youku_evloop.storage.files import Files
+from youku_evloop.storage.files import Files, Room
 from youku_evloop.storage.part import HASH_CHUNK, Part
 
 _HASH: Final = re.compile(r"[0-9a-f]{64}")
+_DIRECTORY: Final = re.compile(r"[0-9a-f]{2}")
 _PART_ID: Final = re.compile(r"[0-9a-f]{32}")
+_FRESH: Final = re.compile(r"[0-9a-f]{64}\.[0-9a-f]{32}")
+"""A part on its way to take the place of a blob; left over when the process was stopped there."""
+
+
+@dataclass(frozen=True, slots=True)
+class Blob:
+    """A blob that lies in the store."""
+
+    digest: str
+    size: int
+    marked: float | None
+    """Since when nobody is known to name it, in seconds since the epoch; None: somebody does, or it is new."""
 
 
 class Store:
@@ -29,24 +51,31 @@ class Store:
 
     def __init__(self, root: Path, files: Files) -> None:
         self._files = files
+        self._root = root
         self._blobs = root / "blobs"
         self._parts = root / "parts"
 
     def prepare(self) -> None:
-        """Make the directories."""
+        """Make the directories, so that they outlive a power loss."""
         self._files.make_directory(self._blobs)
         self._files.make_directory(self._parts)
+        self._files.sync_directory(self._root)
+        self._files.sync_directory(self._root.parent)
 
-    def free(self) -> int:
-        """Bytes that the filesystem still takes."""
-        return self._files.free(self._parts)
+    def room(self) -> Room:
+        """How full the filesystem is."""
+        return self._files.room(self._parts)
 
     # -- parts
 
     def create_part(self, part_id: str) -> Part:
         """A new, empty part, locked; raises `FileExistsError`."""
         part = self._locked(self._files.create(self._part_path(part_id)))
-        self._files.sync_directory(self._parts)
+        try:
+            self._files.sync_directory(self._parts)
+        except BaseException:
+            part.close()
+            raise
         return part
 
     def open_part(self, part_id: str) -> Part:
@@ -61,9 +90,10 @@ class Store:
             self._files.close(fd)
             raise
 
-    def part_size(self, part_id: str) -> int:
-        """Bytes of a part; 0 when there is none."""
-        return self._files.size_at(self._part_path(part_id)) or 0
+    def part_size(self, part_id: str) -> int | None:
+        """Bytes of a part; None: there is none."""
+        status = self._files.status(self._part_path(part_id))
+        return None if status is None else status.size
 
     def remove_part(self, part_id: str) -> None:
         """Remove a part, if it is there."""
@@ -76,25 +106,95 @@ class Store:
 
     # -- blobs
 
-    def publish(self, part_id: str, part: Part) -> str:
-        """Make a part, whole and hashed, a blob that survives a power loss; answers its hash.
+    def publish(self, part_id: str, part: Part) -> None:
+        """Make a part, whole and hashed, a blob that survives a power loss.
 
         The part stays under its own name until `remove_part`, so a crash in between loses nothing and publishing
-        again is harmless.
+        again is harmless. A blob that is there already is replaced: should it have decayed, it is whole again.
         """
-        digest = part.hash()
-        target = self._blob_path(digest)
+        target = self._blob_path(part.hash())
         part.sync()
         self._files.make_directory(target.parent)
-        with suppress(FileExistsError):
-            self._files.link(self._part_path(part_id), target)
+        with self._alone_in(target.parent):
+            try:
+                self._files.link(self._part_path(part_id), target)
+            except FileExistsError:  # perhaps itself, from an earlier try
+                self._replace(self._part_path(part_id), target, target.with_name(f"{target.name}.{part_id}"))
         self._files.sync_directory(target.parent)
         self._files.sync_directory(self._blobs)
-        return digest
+
+    def _replace(self, part: Path, target: Path, fresh: Path) -> None:
+        with suppress(FileExistsError):
+            self._files.link(part, fresh)
+        self._files.rename(fresh, target)
+        with suppress(FileNotFoundError):  # it stays where both were names of one file
+            self._files.unlink(fresh)
+
+    def keep_blob(self, digest: str, size: int) -> bool:
+        """Clear the mark of a blob that is about to be named; False: it is not there, or not of that size."""
+        path = self._blob_path(digest)
+        with suppress(FileNotFoundError), self._alone_in(path.parent):
+            status = self._files.status(path)
+            if status is not None and status.size == size:
+                self._files.protect(path, False)
+                return True
+        return False
+
+    def mark_blob(self, digest: str) -> None:
+        """From now on, and until somebody says otherwise, nobody is known to name this blob."""
+        path = self._blob_path(digest)
+        with suppress(FileNotFoundError), self._alone_in(path.parent):
+            self._files.protect(path, True)
+
+    def remove_blob(self, digest: str, marked_before: float) -> bool:
+        """Remove a blob that has been marked since before then (seconds since the epoch); whether it was removed."""
+        path = self._blob_path(digest)
+        with suppress(FileNotFoundError), self._alone_in(path.parent):
+            status = self._files.status(path)
+            if status is not None and status.is_protected and status.changed < marked_before:
+                self._files.unlink(path)
+                return True
+        return False
+
+    def blob_directories(self) -> list[str]:
+        """The names of the directories that blobs lie in, in order."""
+        return sorted(name for name in self._files.names(self._blobs) if _DIRECTORY.fullmatch(name))
+
+    def blobs_in(self, directory: str) -> list[Blob]:
+        """The blobs of one of them."""
+        found = []
+        for name in sorted(self._files.names(self._blobs / directory)):
+            status = self._files.status(self._blobs / directory / name)
+            if _HASH.fullmatch(name) and name.startswith(directory) and status is not None:
+                found.append(Blob(name, status.size, status.changed if status.is_protected else None))
+        return found
+
+    def strays(self) -> list[Path]:
+        """What lies among the blobs and parts and is none, from the root on."""
+        known = {self._blobs / name for name in self.blob_directories()}
+        found = [self._blobs / name for name in self._files.names(self._blobs) if self._blobs / name not in known]
+        found += [self._parts / name for name in self._files.names(self._parts) if not _PART_ID.fullmatch(name)]
+        for directory in known:
+            found += [
+                directory / name
+                for name in self._files.names(directory)
+                if not (_HASH.fullmatch(name) and name.startswith(directory.name))
+            ]
+        return [path.relative_to(self._root) for path in sorted(found)]
+
+    def remove_fresh(self, unchanged_since: float) -> None:
+        """Remove what a process that was stopped while it replaced a blob has left."""
+        for stray in self.strays():
+            path = self._root / stray
+            status = self._files.status(path) if _FRESH.fullmatch(path.name) else None
+            if status is not None and status.changed < unchanged_since:
+                with suppress(FileNotFoundError):
+                    self._files.unlink(path)
 
     def blob_size(self, digest: str) -> int | None:
         """Bytes of a blob; None: there is none."""
-        return self._files.size_at(self._blob_path(digest))
+        status = self._files.status(self._blob_path(digest))
+        return None if status is None else status.size
 
     def open_blob(self, digest: str) -> int:
         """A descriptor for reading, for the caller to `close`; raises `FileNotFoundError`."""
@@ -116,6 +216,29 @@ class Store:
         finally:
             self._files.close(fd)
         return hasher.hexdigest()
+
+    # -- reading without stopping anybody
+
+    def is_warm(self, fd: int, offset: int, length: int) -> bool:
+        """Whether these bytes are likely to be in the cache: the first and the last one are. Does not block."""
+        return self._files.is_cached(fd, offset) and self._files.is_cached(fd, offset + length - 1)
+
+    def warm(self, fd: int, offset: int, length: int) -> None:
+        """Bring these bytes into the cache, and ask the disk for as many after them."""
+        end = offset + length
+        while offset < end and (chunk := self._files.read(fd, min(HASH_CHUNK, end - offset), offset)):
+            offset += len(chunk)
+        self._files.ask_for(fd, end, length)
+
+    # -- paths
+
+    @contextmanager
+    def _alone_in(self, directory: Path) -> Iterator[None]:
+        fd = self._files.lock_directory(directory)
+        try:
+            yield
+        finally:
+            self._files.close(fd)
 
     def _part_path(self, part_id: str) -> Path:
         if not _PART_ID.fullmatch(part_id):

@@ -1,0 +1,89 @@
+"""Beginning an upload, or going on with one: checked and promised its room before a byte is sent."""
+
+from __future__ import annotations
+
+import secrets
+from typing import Final
+from unicodedata import category
+
+from youku_evloop.errors import BadRequest, MovieExists
+from youku_evloop.models import DESCRIPTION_LENGTH, NAME_LENGTH, Movie, Upload, UploadOptions
+from youku_evloop.services.library import UPLOAD_LIFETIME, Caller, Library
+from youku_evloop.services.uploads import space
+from youku_evloop.services.uploads.claims import Claim, claim
+from youku_evloop.services.uploads.rows import LISTED, UNFINISHED
+
+HIGHEST_PRICE: Final = 100_000_000
+LARGEST_SIZE: Final = 2**62
+
+UNPRINTABLE: Final = frozenset({"Cc", "Cs", "Zl", "Zp"})
+"""Unicode categories that a title must not have: control characters, surrogates, line and paragraph separators."""
+
+
+def create(
+    library: Library, who: Caller, name: str, size: int | None, fingerprint: str | None, options: UploadOptions
+) -> tuple[Claim, Upload, bool]:
+    """A new upload, or the caller's unfinished one of the same bytes: its claim, its row, and whether a movie of the
+    same fingerprint is published. Size and fingerprint are both known, or neither is.
+
+    Raises `BadRequest`, `MovieExists`, `NoSpace`, `QuotaExceeded`.
+    """
+    _check(name, size, fingerprint, options)
+    if size is None or fingerprint is None:
+        row = _new(library, who, name, 0, "", options)
+        return claim(library, who, row.id), row, False
+    twins = Movie.select(fingerprint=fingerprint, file_size=size, is_delete=False).limit(LISTED).all()
+    for movie in twins:
+        if movie.name == name and not options["again"]:
+            raise MovieExists(
+                f"Movie {movie.id} has this title and, by its fingerprint, these bytes; --again publishes it anew.",
+                movie=movie.id,
+            )
+    with library.hold(("create", f"{who.id} {fingerprint}")):
+        found = _continued(library, who, size, fingerprint, name, options)
+        row = found or _new(library, who, name, size, fingerprint, options)
+    return claim(library, who, row.id), row, bool(twins)
+
+
+def _check(name: str, size: int | None, fingerprint: str | None, options: UploadOptions) -> None:
+    check_title(name)
+    if (size is None) != (fingerprint is None):
+        raise BadRequest("`size` and `fingerprint` are both known or both null.")
+    if size is not None and not 1 <= size <= LARGEST_SIZE:
+        raise BadRequest("`size` is the number of bytes, at least 1: an empty file is no video.")
+    if len(options["description"]) > DESCRIPTION_LENGTH:
+        raise BadRequest(f"`description` has at most {DESCRIPTION_LENGTH} characters.")
+    for field in ("price", "vip_price"):
+        if options[field] is not None and not 0 <= options[field] <= HIGHEST_PRICE:
+            raise BadRequest(f"`{field}` is in fen, from 0 to {HIGHEST_PRICE}.")
+
+
+def check_title(name: str) -> None:
+    """Raise `BadRequest` for what cannot be a movie's title."""
+    if not 1 <= len(name) <= NAME_LENGTH or name.isspace() or any(category(c) in UNPRINTABLE for c in name):
+        raise BadRequest(f"`name`, the title, has 1 to {NAME_LENGTH} characters and no control characters.")
+
+
+def _continued(
+    library: Library, who: Caller, size: int, fingerprint: str, name: str, options: UploadOptions
+) -> Upload | None:
+    mine = Upload.select(user_id=who.id, size=size, fingerprint=fingerprint).where(Upload.state.in_(UNFINISHED))
+    row = mine.order_by(Upload.create_time.desc()).first()
+    if row is not None:
+        row.update(name=name, options=options, expire_time=library.now() + UPLOAD_LIFETIME)
+    return row
+
+
+def _new(library: Library, who: Caller, name: str, size: int, fingerprint: str, options: UploadOptions) -> Upload:
+    with library.hold(("space", "")):
+        space.require(library, who.id, size)
+        return Upload.create(
+            id=secrets.token_hex(16),
+            user_id=who.id,
+            name=name,
+            size=size,
+            fingerprint=fingerprint,
+            boot_id=library.boot_id,
+            options=options,
+            expire_time=library.now() + UPLOAD_LIFETIME,
+        )

@@ -1,0 +1,157 @@
+"""Verifying and publishing: every step can be repeated, and the movie's row is the last one.
+
+the row says which hash the client claims        stopped from here on: started again, the server goes on
+the hash is compared
+the part gets a second name, as a blob           on the disk itself before the next step
+the movie is in the table, the upload is done    one transaction: the publication
+the part's own name goes                         left over: swept
+"""
+
+from __future__ import annotations
+
+import logging
+from typing import NoReturn
+
+from youku_evloop import orm
+from youku_evloop.errors import BadRequest, IntegrityFailure, Unavailable, WrongOffset
+from youku_evloop.models import Movie, Upload, UploadState
+from youku_evloop.services.disk import on_disk
+from youku_evloop.services.library import Caller, Library
+from youku_evloop.services.upload_states import UploadEvent, advance
+from youku_evloop.services.uploads import claims, rows
+from youku_evloop.services.uploads.claims import Claim, OpenUpload
+from youku_evloop.storage.part import Part
+
+log = logging.getLogger(__name__)
+
+
+def finish(
+    library: Library, who: Caller, held: Claim | None, upload_id: str, digest: str, size: int | None = None
+) -> Movie:
+    """Verify, publish, and answer the movie; repeating it answers the same one. `size`: of all bytes, where
+    `upload.create` did not say.
+
+    Raises `IntegrityFailure` (the upload is gone), `WrongOffset` (bytes are missing), `Superseded`, `NotFound`.
+    """
+    row = rows.own(who, upload_id)
+    if row.state is not UploadState.PUBLISHED:
+        mine = held or claims.claim(library, who, upload_id)
+        try:
+            row = _finish_alone(library, who, mine, digest, size)
+        finally:
+            if held is None:
+                claims.release(library, mine)
+    return Movie.select(id=row.movie_id).join(Movie.user).get()
+
+
+def _finish_alone(library: Library, who: Caller, held: Claim, digest: str, size: int | None) -> Upload:
+    with library.hold(("finish", held.upload.id)):
+        row = rows.own(who, held.upload.id)
+        if row.state is not UploadState.PUBLISHED:  # two may have finished it at once
+            rows.require_unfinished(row)
+            held.require()
+            _require_size(row, held.upload.part, size)
+            complete(library, held.upload, row, digest)
+    return row
+
+
+def _require_size(row: Upload, part: Part, size: int | None) -> None:
+    """An upload that began without a size gets it now."""
+    if size is not None and row.size and size != row.size:
+        raise BadRequest(f"The upload has {row.size} bytes, and not {size}.")
+    if not row.size:
+        if size is None:
+            raise BadRequest("`size` is needed: this upload began without one.")
+        if not part.size <= size or not size:
+            raise BadRequest(f"`size` is at least {max(part.size, 1)}: as many bytes are here.")
+        row.size = size
+
+
+def complete(library: Library, upload: OpenUpload, row: Upload, digest: str) -> None:
+    """Verify and publish; whoever calls holds the lock `finish`. Errors as `finish`."""
+    claims.require_trust(library, upload)
+    part = upload.part
+    if part.size < row.size:
+        if not _is_here_already(library, row, digest):
+            raise WrongOffset(f"Bytes are missing: the upload goes on at {part.size}.", offset=part.size)
+        fingerprint = row.fingerprint
+    else:
+        upload.size = row.size  # from here on nobody can add to it
+        advance(row, UploadEvent.COMPLETE, file_hash=digest, size=row.size)
+        claims.catch_up(library, upload, to_the_end=True)
+        if part.hash() != digest:
+            _reject(library, upload, row, digest)
+        fingerprint = _make_blob(library, upload, row)
+    with library.hold(("blob", digest)):
+        orm.current_database().run(_publish, row, digest, fingerprint)
+    remove(library, upload, row)
+
+
+def _is_here_already(library: Library, row: Upload, digest: str) -> bool:
+    twins = Movie.select(file_hash=digest, file_size=row.size, fingerprint=row.fingerprint)
+    return bool(row.fingerprint) and twins.exists() and on_disk(library, library.store.keep_blob, digest, row.size)
+
+
+def _make_blob(library: Library, upload: OpenUpload, row: Upload) -> str:
+    """Name the part as a blob; answers the fingerprint of its bytes."""
+    with library.hold(("sync", row.id)):
+        try:
+            on_disk(library, library.store.publish, row.id, upload.part)
+        except Unavailable:
+            if upload.part.is_doubtful:
+                advance(row, UploadEvent.LOSE)
+                claims.mend(library, upload)
+            raise
+    return on_disk(library, upload.part.fingerprint)
+
+
+def _reject(library: Library, upload: OpenUpload, row: Upload, digest: str) -> NoReturn:
+    actual = upload.part.hash()
+    advance(row, UploadEvent.MISMATCH)
+    remove(library, upload, row)
+    raise IntegrityFailure(
+        "The bytes that arrived are not the ones that were sent; nothing was published. Upload the file again.",
+        expected=digest,
+        actual=actual,
+    )
+
+
+def _publish(row: Upload, digest: str, fingerprint: str) -> None:
+    options = row.options
+    same = Movie.select(file_hash=digest, name=row.name, is_delete=False).for_update()
+    movie = None if options["again"] else same.order_by(Movie.id).first()
+    if movie is None:
+        movie = Movie.create(
+            name=row.name,
+            description=options["description"],
+            file_hash=digest,
+            file_size=row.size,
+            fingerprint=fingerprint,
+            is_free=options["is_free"],
+            price=options["price"],
+            vip_price=options["vip_price"],
+            user_id=row.user_id,
+        )
+    advance(row, UploadEvent.PUBLISH, movie_id=movie.id)
+
+
+def cancel(library: Library, who: Caller, upload_id: str) -> Upload:
+    """End an unfinished upload and remove its bytes; raises `NotFound`."""
+    with library.hold(("finish", upload_id)), library.hold(("open", upload_id)):
+        row = rows.unfinished(who, upload_id)
+        advance(row, UploadEvent.CANCEL)
+        remove(library, library.open_uploads.get(upload_id), row)
+        return row
+
+
+def remove(library: Library, upload: OpenUpload | None, row: Upload) -> None:
+    """Close and remove the part of an upload that has ended; whoever calls holds the lock `finish`.
+
+    The row has been written, so that this fails is no failure of the request: what stays is swept.
+    """
+    if upload is not None:
+        claims.end(library, upload)
+    try:
+        library.in_thread(library.store.remove_part, row.id)
+    except OSError as problem:
+        log.warning("the part of upload %s is left to be swept: %s", row.id, problem)
