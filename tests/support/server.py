@@ -78,16 +78,19 @@ class Outcome:
 class RunningServer:
     """`youku-server run` on 127.0.0.1, with a directory of its own; `start` again comes back on the same port.
 
-    `options` are those of `youku-server run`.
+    `options` are those of `youku-server run`; `prefix` is a program that becomes it, such as `nice`.
     """
 
-    def __init__(self, directory: Path, database: str = "", options: Sequence[str] = ()) -> None:
+    def __init__(
+        self, directory: Path, database: str = "", options: Sequence[str] = (), prefix: Sequence[str] = ()
+    ) -> None:
         directory.mkdir(parents=True, exist_ok=True)
         self.directory = directory
         self.data = directory / "data"
         self.database = database
         self.host, self.port = "127.0.0.1", 0
         self._options = options
+        self._prefix = prefix
         self._process: subprocess.Popen[str] | None = None
         self._lines: list[str] = []
         self._reader: threading.Thread | None = None
@@ -128,7 +131,7 @@ class RunningServer:
         assert self._process.poll() is None, f"the server did not start:\n{self.log}"
 
     def _command(self) -> list[str]:
-        return [str(PROGRAMS / "youku-server"), "run", "--listen", self.address, *self._options]
+        return [*self._prefix, str(PROGRAMS / "youku-server"), "run", "--listen", self.address, *self._options]
 
     def _read_log(self, process: subprocess.Popen[str], ready: threading.Event) -> None:
         assert process.stderr is not None
@@ -142,16 +145,16 @@ class RunningServer:
                     ready.set()
         ready.set()  # it has ended: whoever waits need not wait longer
 
-    def stop(self, number: signal.Signals = signal.SIGTERM) -> None:
-        """Ask it to stop, and wait until it has; it must do so in good order."""
-        code = self.stop_and_report(number)
-        assert code == ExitCode.OK, f"the server ended with exit code {code}:\n{self.log}"
-
-    def stop_and_report(self, number: signal.Signals = signal.SIGTERM) -> int:
-        """The exit code of a server that is asked to stop."""
+    def signal(self, number: signal.Signals) -> None:
+        """Send it a signal, and wait for nothing."""
         assert self._process is not None, "not started"
         self._process.send_signal(number)
-        return self.wait()
+
+    def stop(self) -> None:
+        """SIGTERM, and wait until it has stopped; it must do so in good order."""
+        self.signal(signal.SIGTERM)
+        code = self.wait()
+        assert code == ExitCode.OK, f"the server ended with exit code {code}:\n{self.log}"
 
     def wait(self) -> int:
         """The exit code, once it has ended; one that does not end is killed."""

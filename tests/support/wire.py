@@ -88,13 +88,21 @@ class Wire:
 
     def receive(self) -> Reply:
         """The next reply, whichever request it answers."""
-        while True:
-            size = int.from_bytes(self.read(4), "big")
-            message = json.loads(self.read(size))
-            assert isinstance(message, dict)
-            if "event" not in message:
-                return message
+        while "event" in (message := self._message()):
             self.events.append(message)
+        return message
+
+    def receive_event(self) -> Reply:
+        """The next message, which has to be an event."""
+        message = self._message()
+        assert "event" in message, message
+        return message
+
+    def _message(self) -> Reply:
+        size = int.from_bytes(self.read(4), "big")
+        message = json.loads(self.read(size))
+        assert isinstance(message, dict)
+        return message
 
     def request(self, op: str, body: bytes | None = None, **arguments: Any) -> Reply:
         """A request and its reply, good or bad."""
