@@ -12,12 +12,12 @@ from typing import Any
 from urllib.parse import parse_qsl, unquote
 
 import pymysql
-from pymysql.constants import CLIENT, FIELD_TYPE, SERVER_STATUS
-from pymysql.converters import conversions
+from pymysql.constants import CLIENT, SERVER_STATUS
 
 from . import errors
 from .expressions import Raw
 from .pool import Link, Result
+from .rows import QuickConnection
 from .runtime import Runtime
 from .tls import TlsSocket, client_context
 
@@ -44,11 +44,6 @@ ERRORS: dict[int, type[errors.OrmError]] = {
     1969: errors.StatementTimeout, 3024: errors.StatementTimeout,  # MariaDB's, MySQL's
 }  # fmt: skip
 
-# Times stay text, for the field to read; sums of integers are integers again, as in SQLite.
-CONVERSIONS: dict[Any, Any] = {
-    **{key: convert for key, convert in conversions.items() if key not in (FIELD_TYPE.DATETIME, FIELD_TYPE.TIMESTAMP)},
-    FIELD_TYPE.NEWDECIMAL: lambda text: float(text) if "." in text else int(text),
-}
 # A quoted text or name, or one of the two characters that mean something: to us, to pymysql.
 SPECIAL = re.compile(r"'(?:[^'\\]|\\.|'')*'|\"(?:[^\"\\]|\\.|\"\")*\"|`[^`]*`|\?|%", re.DOTALL)
 
@@ -83,7 +78,7 @@ class MysqlBackend:
         self.options: dict[str, Any] = {
             "user": unquote(user), "password": unquote(password).encode(), "database": unquote(database),
             "charset": "utf8mb4", "collation": "utf8mb4_bin", "autocommit": True, "client_flag": CLIENT.FOUND_ROWS,
-            "conv": CONVERSIONS, "init_command": self.session, "defer_connect": True,
+            "init_command": self.session, "defer_connect": True,
             "read_timeout": connect_timeout, "write_timeout": connect_timeout,
             **_tls(dict(parse_qsl(query, strict_parsing=bool(query)))),
         }  # fmt: skip
@@ -101,7 +96,7 @@ class MysqlBackend:
         raise problem
 
     def _connect(self, host: Host) -> Any:
-        connection: Any = pymysql.Connection(host=host.name, port=host.port, **self.options)
+        connection: Any = QuickConnection(host=host.name, port=host.port, **self.options)
         connection.connect(self.runtime.connect(host.name, host.port, self.connect_timeout))
         if "ssl" in self.options and not isinstance(connection._sock, TlsSocket):  # older pymysqls do without
             connection.close()
