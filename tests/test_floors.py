@@ -21,7 +21,8 @@ FLOORS: Final = (
     ("transport", "storage", "models", "schema"),
     ("services",),
     ("statistics", "commands", "session"),
-    ("certificates", "logs", "process", "inspector", "lifecycle", "server", "cli"),
+    ("certificates", "logs", "process", "inspector", "lifecycle", "server"),
+    ("cli",),
 )
 """The rooms of the server, from the ground up. A room is a package or a file. A file may import the files listed
 before it on its own floor; a package knows no neighbour."""

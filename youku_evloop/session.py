@@ -254,26 +254,16 @@ class Session:
     def send_range(self, results: Results, piece: Range) -> int:
         """Reply with a piece of a file as the body; answers how many of its bytes went out."""
         head = self._reply({**results, "body": piece.count})
-        sent = 0
+        segment = FileSegment(piece.fd, piece.offset, piece.count)
+        self._replied = True
         if not piece.count:
-            self._replied = True
             self._connection.write(head)
+            return 0
         try:
-            for offset, count in piece.pieces:
-                segment = FileSegment(piece.fd, offset, count)
-                self._replied = True
-                try:
-                    self._connection.send_file(head, segment)
-                finally:
-                    sent += count - segment.count
-                head = b""
+            self._connection.send_file(head, segment)
         except ConnectionLost:
-            log.debug("%s went away with %d bytes to come", self._connection.peer, piece.count - sent)
-        except YoukuError:
-            if self._replied:  # in the midst of a body there is no place for an error
-                self._connection.close()
-            raise
-        return sent
+            log.debug("%s went away with %d bytes to come", self._connection.peer, segment.count)
+        return piece.count - segment.count
 
     # -- one request after the other
 

@@ -1,4 +1,4 @@
-"""`youku-server`: what an operator types on the server's own machine."""
+"""`youku-server run`, `restart`, `stats`: the server while it runs."""
 
 from __future__ import annotations
 
@@ -6,78 +6,28 @@ import logging
 import os
 import signal
 import ssl
-import sys
 import time
-from collections.abc import Callable
 from contextlib import closing
-from functools import wraps
 from pathlib import Path
-from typing import Any, Final, Literal, NoReturn
+from typing import Final, Literal
 
 import click
 import msgspec
 
-from youku_evloop import __version__, inspector, logs, orm, schema
+from youku_evloop import inspector, logs
 from youku_evloop.certificates import Identity
-from youku_evloop.config import DEFAULT_HOST, DEFAULT_PORT, Config, default_data_directory, read_limits
-from youku_evloop.errors import BadRequest, Unavailable, YoukuError
+from youku_evloop.cli.options import data_option, database_option, ends_with_exit_code, main, open_database
+from youku_evloop.config import DEFAULT_HOST, DEFAULT_PORT, Config, read_limits
+from youku_evloop.errors import BadRequest, Unavailable
 from youku_evloop.logs import LogFormat
-from youku_evloop.models import UserType
 from youku_evloop.process import Inheritance, find_server, raise_descriptor_limit
 from youku_evloop.server import Server, is_loopback
-from youku_evloop.services import accounts
 from youku_evloop.transport.listener import most_connections
 
 log = logging.getLogger(__name__)
 
 RESTART_PATIENCE: Final = 30.0
 """Seconds for a new process to serve; a large database may have to be brought forward first."""
-
-data_option = click.option(
-    "--data",
-    envvar="YOUKU_DATA",
-    type=click.Path(path_type=Path, file_okay=False),
-    default=default_data_directory,
-    show_default="~/.local/share/youku",
-    help="Directory of the library: video bytes, and the SQLite database unless --database names another.",
-)
-database_option = click.option(
-    "--database",
-    envvar="YOUKU_DATABASE",
-    default="",
-    show_default="SQLite in the data directory",
-    help="URL of the database: mysql://user:password@host:port/name or sqlite:////path/file.db. "
-    "With a password in it, prefer the environment variable YOUKU_DATABASE.",
-)
-
-
-def ends_with_exit_code(command: Callable[..., None]) -> Callable[..., None]:
-    """Turn what goes wrong into one line on standard error and the documented exit code."""
-
-    @wraps(command)
-    def run(*args: Any, **options: Any) -> None:
-        try:
-            command(*args, **options)
-        except YoukuError as error:
-            fail(error)
-        except orm.OrmError as error:
-            fail(Unavailable(f"The database does not work: {error}. Check --database and whether it runs."))
-        except OSError as error:
-            fail(Unavailable(f"{error.strerror or error}: {error.filename or 'see above'}."))
-
-    return run
-
-
-def fail(error: YoukuError) -> NoReturn:
-    """Say it and end."""
-    click.echo(f"youku-server: {error.message}", err=True)
-    sys.exit(error.exit_code)
-
-
-@click.group(context_settings={"help_option_names": ["-h", "--help"]})
-@click.version_option(__version__, prog_name="youku-server")
-def main() -> None:
-    """Serve a video library from this machine."""
 
 
 @main.command()
@@ -235,98 +185,6 @@ def stats(data: Path, database: str, as_json: bool) -> None:
     click.echo(msgspec.json.encode(found) if as_json else inspector.as_text(found))
 
 
-@main.command("init-db")
-@data_option
-@database_option
-@ends_with_exit_code
-def init_db(data: Path, database: str) -> None:
-    """Make the tables, where they are missing; safe to repeat.
-
-    \b
-    Examples:
-      youku-server init-db
-      YOUKU_DATABASE=mysql://youku:secret@127.0.0.1/youku youku-server init-db
-    """
-    with open_database(data, database) as db:
-        schema.prepare(db)
-    click.echo("The database is ready.")
-
-
-@main.command()
-@data_option
-@database_option
-@ends_with_exit_code
-def migrate(data: Path, database: str) -> None:
-    """Bring the tables of an older version forward. Back the database up first.
-
-    \b
-    Examples:
-      youku-server migrate
-      YOUKU_DATABASE=mysql://youku:secret@127.0.0.1/youku youku-server migrate
-    """
-    with open_database(data, database) as db:
-        reached = schema.migrate(db)
-    click.echo(f"The database is at version {schema.MIGRATIONS.latest}; steps made: {len(reached)}.")
-
-
-@main.command("schema")
-def print_schema() -> None:
-    """Print the tables as SQL for MySQL and MariaDB.
-
-    \b
-    Examples:
-      youku-server schema
-      youku-server schema | mysql youku
-    """
-    click.echo(schema.text(), nl=False)
-
-
-@main.command("create-admin")
-@click.argument("name")
-@data_option
-@database_option
-@ends_with_exit_code
-def create_admin(name: str, data: Path, database: str) -> None:
-    """Make an administrator called NAME. The password comes from YOUKU_PASSWORD, or is asked for.
-
-    \b
-    Examples:
-      youku-server create-admin alice
-      YOUKU_PASSWORD="$(pass show youku)" youku-server create-admin alice --data /srv/youku
-    """
-    verifier = accounts.Verifier.of_password(read_password())
-    with open_database(data, database) as db:
-        schema.prepare(db)
-        accounts.register(name, verifier, UserType.ADMIN)
-    click.echo(f"{name} is an administrator now. Next: youku login {name}")
-
-
-class open_database:
-    """The database from outside the loop, as the ambient one, closed afterwards."""
-
-    def __init__(self, data: Path, url: str) -> None:
-        data.mkdir(mode=0o700, parents=True, exist_ok=True)
-        self._database = orm.Database(Config(data=data, database=url).database_url, runtime=orm.BlockingRuntime())
-        self._use = self._database.use()
-
-    def __enter__(self) -> orm.Database:
-        return self._use.__enter__()
-
-    def __exit__(self, *problem: Any) -> None:
-        self._use.__exit__(*problem)
-        self._database.close()
-
-
-def read_password() -> str:
-    """From the environment or a prompt; raises `BadRequest` where there is neither."""
-    password = os.environ.get("YOUKU_PASSWORD", "")
-    if not password and sys.stdin.isatty():
-        password = click.prompt("Password", hide_input=True, confirmation_prompt=True, err=True)
-    if not password:
-        raise BadRequest("A password is needed: set YOUKU_PASSWORD, or run this on a terminal.")
-    return password
-
-
 def parse_address(text: str) -> tuple[str, int]:
     """`HOST:PORT`, an IPv6 host in brackets; raises `BadRequest`."""
     host, _, port = text.rpartition(":")
@@ -343,7 +201,3 @@ def wait_for_successor(data: Path, pid: int) -> bool:
             return True
         time.sleep(0.05)
     return False
-
-
-if __name__ == "__main__":
-    main()

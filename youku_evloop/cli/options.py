@@ -1,0 +1,77 @@
+"""What the groups of commands share: options, the database, and how a command ends."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable
+from functools import wraps
+from pathlib import Path
+from typing import Any, NoReturn
+
+import click
+
+from youku_evloop import __version__, orm
+from youku_evloop.config import Config, default_data_directory
+from youku_evloop.errors import Unavailable, YoukuError
+
+data_option = click.option(
+    "--data",
+    envvar="YOUKU_DATA",
+    type=click.Path(path_type=Path, file_okay=False),
+    default=default_data_directory,
+    show_default="~/.local/share/youku",
+    help="Directory of the library: video bytes, and the SQLite database unless --database names another.",
+)
+database_option = click.option(
+    "--database",
+    envvar="YOUKU_DATABASE",
+    default="",
+    show_default="SQLite in the data directory",
+    help="URL of the database: mysql://user:password@host:port/name or sqlite:////path/file.db. "
+    "With a password in it, prefer the environment variable YOUKU_DATABASE.",
+)
+
+
+def ends_with_exit_code(command: Callable[..., None]) -> Callable[..., None]:
+    """Turn what goes wrong into one line on standard error and the documented exit code."""
+
+    @wraps(command)
+    def run(*args: Any, **options: Any) -> None:
+        try:
+            command(*args, **options)
+        except YoukuError as error:
+            fail(error)
+        except orm.OrmError as error:
+            fail(Unavailable(f"The database does not work: {error}. Check --database and whether it runs."))
+        except OSError as error:
+            fail(Unavailable(f"{error.strerror or error}: {error.filename or 'see above'}."))
+
+    return run
+
+
+def fail(error: YoukuError) -> NoReturn:
+    """Say it and end."""
+    click.echo(f"youku-server: {error.message}", err=True)
+    sys.exit(error.exit_code)
+
+
+@click.group(context_settings={"help_option_names": ["-h", "--help"]})
+@click.version_option(__version__, prog_name="youku-server")
+def main() -> None:
+    """Serve a video library from this machine."""
+
+
+class open_database:
+    """The database from outside the loop, as the ambient one, closed afterwards."""
+
+    def __init__(self, data: Path, url: str) -> None:
+        data.mkdir(mode=0o700, parents=True, exist_ok=True)
+        self._database = orm.Database(Config(data=data, database=url).database_url, runtime=orm.BlockingRuntime())
+        self._use = self._database.use()
+
+    def __enter__(self) -> orm.Database:
+        return self._use.__enter__()
+
+    def __exit__(self, *problem: Any) -> None:
+        self._use.__exit__(*problem)
+        self._database.close()
