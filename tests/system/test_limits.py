@@ -1,4 +1,4 @@
-"""Clients that keep the server waiting: each is told so and let go, and nobody else notices. The limits are short here."""
+"""Clients that keep the server waiting: each is told so and let go, and nobody else notices. Limits are short here."""
 
 from __future__ import annotations
 
