@@ -15,6 +15,7 @@ from youku_evloop.models import UploadState
 from youku_evloop.services.upload_states import UPLOAD_TRANSITIONS, UploadEvent
 from youku_evloop.session import SESSION_TRANSITIONS, SessionEvent, SessionState
 from youku_evloop.transport.doorkeeper import DOOR_TRANSITIONS, DoorEvent, DoorState
+from youku_evloop.transport.listener import LISTENER_TRANSITIONS, ListenerEvent, ListenerState
 from youku_evloop.transport.states import CONNECTION_TRANSITIONS, GOING, INTERESTED, ConnectionEvent, ConnectionState
 from youku_evloop.wire.frames import FRAME_TRANSITIONS, FrameEvent, FrameState
 
@@ -40,6 +41,9 @@ MACHINES = {
         frozenset({ConnectionState.CLOSED}),
     ),
     "door": Machine(DOOR_TRANSITIONS, DoorState, DoorEvent, DoorState.KNOCKING, frozenset({DoorState.GONE})),
+    "listener": Machine(
+        LISTENER_TRANSITIONS, ListenerState, ListenerEvent, ListenerState.ACCEPTING, frozenset({ListenerState.CLOSED})
+    ),
     "session": Machine(
         SESSION_TRANSITIONS, SessionState, SessionEvent, SessionState.GREETING, frozenset({SessionState.LEAVING})
     ),

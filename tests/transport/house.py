@@ -120,8 +120,8 @@ class Workshop:
         return {"size": len(data)}
 
     def fetch(self, call: Call, arguments: Fetch) -> None:
-        piece = Range(cast(Any, None), self.file, 0, arguments.count)
-        self.sent.append(call.send_range({}, piece))
+        piece = SimpleNamespace(fd=self.file, offset=0, count=arguments.count)
+        self.sent.append(call.send_range({}, cast(Range, piece)))
         if arguments.fail:
             raise Unavailable("Too late.")
 
