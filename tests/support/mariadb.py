@@ -133,8 +133,11 @@ class MariaDB:
         self.start()
 
     def pause(self) -> None:
-        """SIGSTOP: connections stand, nothing answers."""
+        """SIGSTOP: connections stand, nothing answers. Every thread stands still when this returns."""
         os.kill(self.pid, signal.SIGSTOP)
+        for task in Path(f"/proc/{self.pid}/task").iterdir():
+            while (task / "stat").read_text().rpartition(")")[2].split()[0] != "T":
+                time.sleep(0.001)
 
     def resume(self) -> None:
         os.kill(self.pid, signal.SIGCONT)
