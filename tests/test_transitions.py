@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 
 from tests.support.machines import final, reachable, unused
+from youku_evloop.lifecycle import SERVER_TRANSITIONS, ServerEvent, ServerState
 from youku_evloop.machine import IllegalTransition, step
 from youku_evloop.models import UploadState
 from youku_evloop.services.upload_states import UPLOAD_TRANSITIONS, UploadEvent
@@ -43,6 +44,9 @@ MACHINES = {
     "door": Machine(DOOR_TRANSITIONS, DoorState, DoorEvent, DoorState.KNOCKING, frozenset({DoorState.GONE})),
     "listener": Machine(
         LISTENER_TRANSITIONS, ListenerState, ListenerEvent, ListenerState.ACCEPTING, frozenset({ListenerState.CLOSED})
+    ),
+    "server": Machine(
+        SERVER_TRANSITIONS, ServerState, ServerEvent, ServerState.SERVING, frozenset({ServerState.ABORTING})
     ),
     "session": Machine(
         SESSION_TRANSITIONS, SessionState, SessionEvent, SessionState.GREETING, frozenset({SessionState.LEAVING})

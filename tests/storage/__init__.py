@@ -1,0 +1,1 @@
+"""Bytes on disk: blobs and parts, on the real one and on one that fails."""
