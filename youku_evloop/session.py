@@ -109,7 +109,6 @@ class Session:
         "_connection",
         "_current",
         "_desk",
-        "_events",
         "_login",
         "_queue",
         "_replied",
@@ -126,7 +125,6 @@ class Session:
         self._claims: dict[str, Claim] | None = None
         self._current: Request | Rejected | None = None
         self._queue: deque[Request | Rejected] | None = None  # none at rest: a deque is 600 bytes
-        self._events = b""
         self._body = 0
         self._replied = False
 
@@ -189,7 +187,7 @@ class Session:
         """The server stops: finish what is under way and close. Twice is the same as once."""
         if self.state is S.LEAVING:
             return
-        self._push({"event": "goodbye", "reason": reason})
+        self._connection.write(encode_frame({"event": "goodbye", "reason": reason}))
         self._connection.hold()
         self.input_ended()
 
@@ -273,7 +271,6 @@ class Session:
         try:
             while self._current is not None:
                 self._answer(self._current)
-                self._send_events()
                 self._connection.drained()
                 self._current = self._next()
         except ConnectionLost:
@@ -291,17 +288,6 @@ class Session:
         """End the conversation; once the client sees the end, whoever it turns to next can have its uploads."""
         self._release_claims()
         self._connection.finish()
-
-    def _push(self, event: dict[str, Any]) -> None:
-        """Tell the client at once, or after the reply under way: in the midst of a body there is no place for it."""
-        self._events += encode_frame(event)
-        if self._current is None:
-            self._send_events()
-
-    def _send_events(self) -> None:
-        if self._events:
-            events, self._events = self._events, b""
-            self._connection.write(events)
 
     def _next(self) -> Request | Rejected | None:
         if not self._queue and self.state is not S.LEAVING:

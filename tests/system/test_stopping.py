@@ -84,7 +84,7 @@ def test_an_upload_ends_with_the_segment_under_way_and_goes_on_after_the_restart
         wire.send("upload.write", body=content[2000:], upload=upload, offset=2000)
         reply = wire.receive()
         assert (reply["ok"], reply["offset"]) == (True, 1000)
-        assert wire.receive_event()["event"] == "goodbye"
+        assert [event["event"] for event in wire.events] == ["goodbye"]
         assert wire.rest() == b"", "what came after the goodbye is not begun"
     assert own_server.wait() == ExitCode.OK
     own_server.start()

@@ -258,7 +258,7 @@ def test_a_body_under_way_is_received_before_the_end(house: House, workshop: Wor
     house.session.say_goodbye("Stopping.")
     peer.send_bytes(b"world" + peer.request("ping"))
     assert peer.receive()["size"] == 10
-    assert b'"goodbye"' in peer.rest()
+    peer.assert_ended()
     assert workshop.stored == [b"helloworld"]
 
 
