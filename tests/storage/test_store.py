@@ -101,6 +101,7 @@ def test_the_name_of_a_new_part_is_safe_before_it_is_used(store: Store, files: F
 OPEN_IT: Final = """
 import sys
 from pathlib import Path
+from youku_evloop.storage.files import Files
 from youku_evloop.storage.store import Store
 try:
     Store(Path(sys.argv[1]), Files()).open_part(sys.argv[2])
