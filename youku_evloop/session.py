@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import logging
 from collections import deque
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from time import perf_counter
 from typing import TYPE_CHECKING, Any, Final
@@ -255,15 +255,26 @@ class Session:
         """Reply with a piece of a file as the body; answers how many of its bytes went out."""
         head = self._reply({**results, "body": piece.count})
         segment = FileSegment(piece.fd, piece.offset, piece.count)
-        self._replied = True
         if not piece.count:
+            self._replied = True
             self._connection.write(head)
             return 0
         try:
-            self._connection.send_file(head, segment)
+            self._connection.send_file(head, segment, self._replying(piece.pieces or (piece.count,)))
         except ConnectionLost:
             log.debug("%s went away with %d bytes to come", self._connection.peer, segment.count)
+        except YoukuError as error:
+            if not self._replied:
+                raise
+            log.warning("%s is cut off in the middle of a body: %s", self._connection.peer, error)
+            self._connection.close()
         return piece.count - segment.count
+
+    def _replying(self, pieces: Iterable[int]) -> Iterator[int]:
+        """The same; from the first one on the reply has begun, and there is no place for an error."""
+        for ready in pieces:
+            self._replied = True
+            yield ready
 
     # -- one request after the other
 

@@ -6,7 +6,7 @@ order and over however many connections the ranges were asked for.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Final
@@ -37,9 +37,8 @@ class Range:
     fd: int
     offset: int
     count: int
-    pieces: Iterator[tuple[int, int]]
-    """(offset, count), one after the other: when one is handed out, its bytes can be sent without waiting for the disk.
-    Raises `Unavailable` when the disk fails."""
+    pieces: Iterable[int] = ()
+    """How many bytes can be sent without waiting for the disk, piece after piece; raises `Unavailable`. None: all."""
 
 
 def read(
@@ -114,14 +113,14 @@ def _missing(movie: Movie) -> IntegrityFailure:
     return IntegrityFailure(message, movie=movie.id)
 
 
-def _pieces(library: Library, fd: int, offset: int, end: int) -> Iterator[tuple[int, int]]:
+def _pieces(library: Library, fd: int, offset: int, end: int) -> Iterator[int]:
     store = library.store
     while offset < end:
         count = min(WARM_PIECE, end - offset)
         if not store.is_warm(fd, offset, count):
             count = min(COLD_PIECE, end - offset)
             on_disk(library, store.warm, fd, offset, count)
-        yield offset, count
+        yield count
         offset += count
 
 

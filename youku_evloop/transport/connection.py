@@ -20,7 +20,7 @@ from __future__ import annotations
 
 import logging
 import select
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from typing import TYPE_CHECKING, Final, Protocol
 
 from youku_evloop.errors import BrokenFrame, TimedOut, YoukuError
@@ -149,15 +149,24 @@ class Connection:
         if self._writes.size > self._transport.limits.write_most:
             self.close(TimedOut.code)
 
-    def send_file(self, head: bytes, segment: FileSegment) -> None:
-        """Send `head` and then the piece of a file; park the task until it is out. `segment.count` is what is left."""
-        self._require_peer()
-        self._writes.append(head)
-        self._writes.append_file(segment)
-        if not self._gathering:
-            self._flush()
-        while segment.count:
-            self._park()
+    def send_file(self, head: bytes, segment: FileSegment, pieces: Iterable[int] = ()) -> None:
+        """Send `head` and then the piece of a file; park the task until it is out. `segment.count` is what is left.
+
+        `pieces`: how many bytes of it are ready to be sent, then how many more, until it is all; asking may wait for the
+        disk. Without them all of it is.
+        """
+        unsent = head
+        for ready in pieces or (segment.count,):
+            self._require_peer()
+            if unsent:
+                self._writes.append(unsent)
+                self._writes.append_file(segment)
+                unsent = b""
+            segment.ready += ready
+            if not self._gathering:
+                self._flush()
+            while segment.ready:
+                self._park()
 
     def receive(self, sink: Sink | None) -> None:
         """Park the task until the announced body is in; each piece goes to `sink` (None: dropped).
@@ -400,7 +409,9 @@ class Connection:
     def _update_interest(self) -> None:
         if self.state is S.CLOSED:
             return
-        interest = (READ if self.state in INTERESTED else 0) | (WRITE if self._writes else 0)
+        interest = (READ if self.state in INTERESTED else 0) | (
+            WRITE if self._writes and not self._writes.waits_for_disk else 0
+        )
         if interest != self._interest:
             self._interest = interest
             self._transport.loop.change(self._channel.fileno(), interest)

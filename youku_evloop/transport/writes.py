@@ -17,14 +17,18 @@ GATHER: Final = 64 * 1024
 
 
 class FileSegment:
-    """`count` bytes of an open file, from `offset` on. The descriptor stays its opener's."""
+    """`count` bytes of an open file, from `offset` on. The descriptor stays its opener's.
 
-    __slots__ = ("count", "fd", "offset")
+    Of them `ready` may be sent: the others would make the loop wait for the disk.
+    """
+
+    __slots__ = ("count", "fd", "offset", "ready")
 
     def __init__(self, fd: int, offset: int, count: int) -> None:
         self.fd = fd
         self.offset = offset
         self.count = count
+        self.ready = 0
 
 
 class WriteQueue:
@@ -50,8 +54,15 @@ class WriteQueue:
 
     @property
     def sends_file(self) -> bool:
-        """Whether a piece of a file is among what is queued."""
-        return self._segments is not None and isinstance(self._segments[-1], FileSegment)
+        """Whether the last that is queued is a piece of a file that can be sent."""
+        last = self._segments[-1] if self._segments is not None else None
+        return isinstance(last, FileSegment) and last.ready > 0
+
+    @property
+    def waits_for_disk(self) -> bool:
+        """Whether nothing can be sent until more of a file is ready."""
+        head = self._segments[0] if self._segments is not None else None
+        return isinstance(head, FileSegment) and not head.ready
 
     def send_some(self, channel: Channel, limit: int) -> int:
         """Send at most about `limit` bytes; answer how many the socket took, 0 when it takes none now.
@@ -78,11 +89,14 @@ class WriteQueue:
             self._segments = None
 
     def _send_file(self, channel: Channel, head: FileSegment, limit: int) -> int:
-        sent = channel.send_file(head.fd, head.offset, min(head.count, limit))
+        if not head.ready:
+            return 0
+        sent = channel.send_file(head.fd, head.offset, min(head.ready, limit))
         if not sent:
             raise EOFError(f"the file ends {head.count} bytes early")
         head.offset += sent
         head.count -= sent
+        head.ready -= sent
         if not head.count:
             self._pop()
         return sent
