@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import re
 import sqlite3
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
-from tests.orm.tables import MODELS, Author, Book, Order
+from tests.orm.tables import MODELS, Author, Book, Counter, Order, Review
 from youku_evloop import orm
 
 
@@ -71,6 +72,11 @@ def test_create_all_goes_in_order_and_can_be_repeated(empty: orm.Database) -> No
     orm.create_all(empty, MODELS)
     assert Author.select().count() == 1
     assert len(tables(empty)) == len(MODELS)
+
+
+def test_tables_stand_after_those_they_refer_to_and_else_as_given() -> None:
+    text = orm.schema([Order, Review, Counter, Author, Book], "mysql")
+    assert re.findall(r"EXISTS `(\w+)`", text) == ["order", "author", "book", "review", "counter"]
 
 
 def test_drop_all_goes_in_order_and_can_be_repeated(empty: orm.Database) -> None:

@@ -52,13 +52,18 @@ def _statements(models: Iterable[Any], dialect: str) -> list[str]:
 
 
 def _in_order(models: Iterable[Any]) -> list[Table]:
-    """Tables after those they refer to."""
-    waiting, ordered = [table_of(model) for model in models], list[Table]()
-    while waiting:
-        later = [table for table in waiting if any(key.target in waiting for key in table.relations.values())]
-        ordered += [table for table in waiting if table not in later]
-        waiting = later
-    return ordered
+    """Tables after those they refer to, else as given."""
+    tables, ordered = [table_of(model) for model in models], dict[Table, None]()
+
+    def visit(table: Table) -> None:
+        for key in table.relations.values():
+            if key.target in tables:
+                visit(key.target)
+        ordered.setdefault(table)
+
+    for table in tables:
+        visit(table)
+    return list(ordered)
 
 
 def _table(table: Table, dialect: str) -> list[str]:
