@@ -51,6 +51,9 @@ class Line:
                     if self._is_over:
                         return
                     self._limits[way] = None
+        if self.reached.is_set():
+            self._released.wait()  # who is held up does not learn of an end either
+        with contextlib.suppress(OSError):
             target.shutdown(socket.SHUT_WR)
 
     def _room(self, way: str) -> int:

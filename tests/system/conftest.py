@@ -20,6 +20,9 @@ from youku_evloop import orm
 
 MakeFile = Callable[..., Path]
 
+on_sqlite_alone = pytest.mark.parametrize("backend", ["sqlite"], indirect=True, scope="session")
+"""For what never comes to the database: it would only be done twice."""
+
 
 def complaints(log: str) -> str:
     """What in a server's log should not be there."""

@@ -13,6 +13,7 @@ import pytest
 from tests.support.proxy import Proxy
 from tests.support.server import PASSWORD, Outcome, Person, RunningServer, run
 from tests.support.wire import Wire
+from tests.system.conftest import on_sqlite_alone
 from youku_evloop.errors import ExitCode
 
 
@@ -187,6 +188,7 @@ def test_sessions_and_accounts_outlive_a_restart(own_server: RunningServer) -> N
     bob.do("login", "bob")
 
 
+@on_sqlite_alone
 def test_a_password_is_never_an_argument(server: RunningServer, newcomer: Person) -> None:
     for command in (["register"], ["login"]):
         newcomer.fail(ExitCode.USAGE, *command, newcomer.name, PASSWORD)
@@ -196,6 +198,7 @@ def test_a_password_is_never_an_argument(server: RunningServer, newcomer: Person
     assert "--password" not in server.command("create-admin", "--help").stdout
 
 
+@on_sqlite_alone
 def test_without_a_terminal_the_password_has_to_be_in_the_environment(server: RunningServer, newcomer: Person) -> None:
     del newcomer.environment["YOUKU_PASSWORD"]
     for command in ("register", "login"):

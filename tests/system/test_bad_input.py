@@ -16,11 +16,10 @@ import pytest
 
 from tests.support.server import Outcome, Person, RunningServer, finish, run
 from tests.support.wire import Wire
-from tests.system.conftest import MakeFile
+from tests.system.conftest import MakeFile, on_sqlite_alone
 from youku_evloop.errors import ExitCode
 
-pytestmark = pytest.mark.parametrize("backend", ["sqlite"], indirect=True, scope="session")
-"""What is refused before the database is asked is refused alike with either."""
+pytestmark = on_sqlite_alone
 
 AS_ONE_WHOM_PERMISSIONS_BIND: Final = ("setpriv", "--bounding-set", "-dac_override,-dac_read_search")
 """Root may read everything; without these capabilities it may not."""

@@ -13,9 +13,10 @@ from blake3 import blake3
 from tests.support.proxy import Proxy
 from tests.support.server import Person, RunningServer, eventually, finish
 from tests.support.wire import Wire
-from tests.system.conftest import MakeFile, bytes_of
+from tests.system.conftest import MakeFile, bytes_of, on_sqlite_alone
 from youku_evloop.errors import ExitCode
 
+pytestmark = on_sqlite_alone
 SIZE: Final = 24 * 1024 * 1024
 """More than the sockets' buffers take, so that a download is under way as long as nobody reads it."""
 
