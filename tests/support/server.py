@@ -46,6 +46,7 @@ def plain_environment(home: Path, **variables: str) -> dict[str, str]:
         "PATH": f"{PROGRAMS}:{os.environ.get('PATH', '')}",
         "HOME": str(home),
         "LANG": "C.UTF-8",
+        "TZ": "CST-8",  # times are UTC wherever people are
         "PYTHONPATH": str(CHECKOUT),
         **variables,
     }

@@ -125,14 +125,9 @@ class Wire:
 
     # -- conversations
 
-    def register(self, name: str, password: str, iterations: int = 4096) -> Reply:
-        """A new account; the few rounds are cheap."""
-        salt = secrets.token_bytes(16)
-        salted = _salted(password, salt, iterations)
-        stored_key = hashlib.sha256(_hmac(salted, b"Client Key")).digest()
-        keys = {"stored_key": stored_key, "server_key": _hmac(salted, b"Server Key"), "salt": salt}
-        encoded: dict[str, Any] = {field: base64.b64encode(key).decode() for field, key in keys.items()}
-        return self.request("account.register", name=name, iterations=iterations, **encoded)
+    def register(self, name: str, password: str) -> Reply:
+        """A new account."""
+        return self.request("account.register", name=name, **verifier_of(password))
 
     def log_in(self, name: str, password: str) -> Reply:
         """The SCRAM-SHA-256 exchange of RFC 5802; the reply of `account.proof`, the server's own proof checked."""
@@ -154,6 +149,15 @@ class Wire:
             server_signature = base64.b64encode(_hmac(_hmac(salted, b"Server Key"), signed)).decode()
             assert final["message"] == f"v={server_signature}"
         return final
+
+
+def verifier_of(password: str, iterations: int = 4096) -> Reply:
+    """The arguments of `account.register` that stand for the password; the few rounds are cheap."""
+    salt = secrets.token_bytes(16)
+    salted = _salted(password, salt, iterations)
+    stored_key = hashlib.sha256(_hmac(salted, b"Client Key")).digest()
+    keys = {"stored_key": stored_key, "server_key": _hmac(salted, b"Server Key"), "salt": salt}
+    return {"iterations": iterations} | {field: base64.b64encode(key).decode() for field, key in keys.items()}
 
 
 def _salted(password: str, salt: bytes, iterations: int) -> bytes:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import stat
 from collections.abc import Callable
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -12,7 +13,7 @@ import pytest
 
 from tests.support.proxy import Proxy
 from tests.support.server import PASSWORD, Outcome, Person, RunningServer, run
-from tests.support.wire import Wire
+from tests.support.wire import Wire, verifier_of
 from tests.system.conftest import on_sqlite_alone
 from youku_evloop.errors import ExitCode
 
@@ -179,6 +180,42 @@ def test_two_logins_are_two_sessions(server: RunningServer, newcomer: Person) ->
         assert len(tokens) == 2
         here.ask("account.logout")
         assert there.ask("account.whoami")["user"]["name"] == newcomer.name
+
+
+def test_a_name_that_many_register_at_once_is_one_account(server: RunningServer, newcomer: Person) -> None:
+    wires = [Wire(server.address) for _ in range(8)]
+    for wire in wires:
+        wire.send("account.register", name=newcomer.name, **verifier_of(PASSWORD))
+    replies = [wire.receive() for wire in wires]
+    for wire in wires:
+        wire.close()
+    assert sorted(reply.get("error", "") for reply in replies) == ["", *["name_taken"] * 7]
+
+
+def test_a_session_ends_when_its_time_has_come(
+    server: RunningServer, newcomer: Person, execute: Callable[..., Any]
+) -> None:
+    with Wire(server.address) as wire:
+        user = wire.register(newcomer.name, PASSWORD)["user"]
+        session = wire.log_in(newcomer.name, PASSWORD)
+    begun = datetime.fromisoformat(user["register_time"])
+    assert timedelta(days=29) < datetime.fromisoformat(session["expire_time"]) - begun < timedelta(days=31)
+    assert abs(datetime.now(UTC) - begun) < timedelta(hours=1), "times are UTC, wherever the server is"
+    execute(server, "UPDATE session SET expire_time = ? WHERE user_id = ?", ["2020-01-01 00:00:00.000000", user["id"]])
+    assert newcomer.fail(ExitCode.NOT_LOGGED_IN, "whoami", YOUKU_TOKEN=session["token"])["error"] == "not_logged_in"
+
+
+def test_a_locked_account_is_told_so_and_nobody_else_is(
+    server: RunningServer, newcomer: Person, execute: Callable[..., Any]
+) -> None:
+    with Wire(server.address) as wire:
+        wire.register(newcomer.name, PASSWORD)
+        token = wire.log_in(newcomer.name, PASSWORD)["token"]
+    execute(server, "UPDATE `user` SET is_locked = 1 WHERE name = ?", [newcomer.name])
+    assert newcomer.fail(ExitCode.FORBIDDEN, "whoami", YOUKU_TOKEN=token)["error"] == "account_locked"
+    with Wire(server.address) as wire:
+        assert wire.log_in(newcomer.name, PASSWORD)["error"] == "account_locked"
+        assert wire.log_in(newcomer.name, "wrong")["error"] == "login_failed", "only who knows the password is told"
 
 
 def test_sessions_and_accounts_outlive_a_restart(own_server: RunningServer) -> None:

@@ -196,6 +196,22 @@ def test_an_address_that_others_reach_is_refused_without_encryption(
     assert "--insecure" in outcome.stderr
 
 
+def test_an_address_of_version_6_is_said_as_the_client_takes_it(server: RunningServer, tmp_path: Path) -> None:
+    try:
+        socket.create_server(("::1", 0), family=socket.AF_INET6).close()
+    except OSError:
+        pytest.skip("this machine has no IPv6")
+    running = RunningServer(tmp_path / "server")
+    running.host = "[::1]"
+    running.start()
+    try:
+        assert running.address.startswith("[::1]:")
+        running.somebody("anybody").do("ping")
+        running.stop()
+    finally:
+        running.kill()
+
+
 @pytest.mark.parametrize("address", ["9685", "localhost", "127.0.0.1:http", "127.0.0.1:65536", ":9685"])
 def test_what_is_no_address_to_listen_on_is_refused(server: RunningServer, tmp_path: Path, address: str) -> None:
     outcome = refusal(server, "--listen", address, data=tmp_path / "other")

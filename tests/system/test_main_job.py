@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import signal
 import sys
 from collections.abc import Callable
 from pathlib import Path
@@ -194,6 +195,42 @@ def test_a_download_outlives_a_killed_server(own_server: RunningServer, make_fil
         assert sum(line.down for line in proxy.lines) < SIZE + FRAMES, "bytes came twice"
     assert outcome.code == ExitCode.OK, outcome
     assert copy.read_bytes() == video.read_bytes()
+
+
+def test_one_who_stops_an_upload_is_told_how_to_go_on_and_can(
+    server: RunningServer, admin: Person, make_file: MakeFile
+) -> None:
+    video = make_file(SIZE)
+    with Proxy(server.address) as proxy:
+        proxy.hold_next(up=HALF)
+        process = admin.start("upload", video, "--json", **through(proxy, admin))
+        proxy.line(0).until_held()
+        process.send_signal(signal.SIGINT)
+        outcome = finish(process)
+        proxy.line(0).cut()
+        assert outcome.code == ExitCode.INTERRUPTED
+        assert "Repeat the same command" in outcome.error["message"]
+        before = held(admin, video)
+        admin.do("upload", video, **through(proxy, admin))
+        assert proxy.lines[1].up < SIZE - before + FRAMES, "what the server held was sent again"
+
+
+def test_a_file_that_changes_while_it_is_uploaded_is_never_published(
+    server: RunningServer, admin: Person, make_file: MakeFile
+) -> None:
+    video = make_file(SIZE)
+    with Proxy(server.address) as proxy:
+        proxy.hold_next(up=HALF)
+        process = admin.start("upload", video, "--json", **through(proxy, admin))
+        proxy.line(0).until_held()
+        with open(video, "r+b") as file:
+            file.write(b"other bytes")
+        proxy.line(0).let_go()
+        outcome = finish(process)
+    assert outcome.code == ExitCode.INTEGRITY
+    assert "changed" in outcome.error["message"]
+    assert published(admin, video) is None
+    assert held(admin, video) == 0
 
 
 def test_several_files_go_up_with_one_command_and_each_is_answered_for(

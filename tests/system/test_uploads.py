@@ -397,6 +397,18 @@ def test_what_was_taken_is_on_record(
     assert list(rows) == [(SIZE, 1)], "a download that goes on is one line"
 
 
+def test_a_movie_whose_bytes_are_lost_says_so(wire: Wire, user: Person, server: RunningServer) -> None:
+    sender = Sender(wire)
+    sender.create()
+    sender.write()
+    movie = str(sender.finish()["movie"]["id"])
+    (server.data / "blobs" / sender.hash[:2] / sender.hash).unlink()
+    error = user.fail(ExitCode.INTEGRITY, "download", movie, "-o", user.home / "lost.avi")
+    assert "administrator" in error["message"]
+    assert not (user.home / "lost.avi").exists()
+    wire.ask("movie.delete", movie=int(movie))
+
+
 def test_acknowledged_bytes_outlive_a_killed_server(own_server: RunningServer) -> None:
     admin = own_server.create_admin("alice")
     sender = Sender(admin.wire())

@@ -145,7 +145,8 @@ def announce(host: str, port: int, identity: Identity | None) -> None:
     """Tell whoever started the server that clients can connect."""
     if identity is not None:
         click.echo(f"youku-server: TLS certificate {identity.fingerprint()}", err=True)
-    click.echo(f"youku-server: listening on {host}:{port}", err=True)
+    address = f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
+    click.echo(f"youku-server: listening on {address}", err=True)
 
 
 @main.command()
