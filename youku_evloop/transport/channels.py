@@ -9,11 +9,15 @@ from __future__ import annotations
 import os
 import socket
 import ssl
+import struct
 from contextlib import suppress
 from typing import ClassVar, Final, Protocol
 
 FILE_CHUNK: Final = 64 * 1024
 """Bytes of a file that are encrypted at once: four TLS records, about what a socket buffer takes."""
+
+AT_ONCE: Final = struct.pack("ii", 1, 0)
+"""For SO_LINGER: on, for no time."""
 
 
 class Channel(Protocol):
@@ -39,6 +43,9 @@ class Channel(Protocol):
 
     def shutdown(self) -> None:
         """Say that nothing more will be written."""
+
+    def abandon(self) -> None:
+        """Have `close` drop what is under way to the peer, which the kernel would otherwise keep and offer for long."""
 
     def close(self) -> None:
         """Give the descriptor back."""
@@ -76,6 +83,10 @@ class PlainChannel:
     def shutdown(self) -> None:
         """Say that nothing more will be written."""
         self._sock.shutdown(socket.SHUT_WR)
+
+    def abandon(self) -> None:
+        """Have `close` drop what is under way to the peer."""
+        self._sock.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, AT_ONCE)
 
     def close(self) -> None:
         """Give the descriptor back."""
@@ -127,6 +138,10 @@ class TlsChannel:
             self._sock.unwrap()
         with suppress(ValueError):
             self._sock.shutdown(socket.SHUT_WR)
+
+    def abandon(self) -> None:
+        """Have `close` drop what is under way to the peer."""
+        self._sock.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, AT_ONCE)
 
     def close(self) -> None:
         """Give the descriptor back."""
