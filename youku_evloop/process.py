@@ -32,6 +32,14 @@ GLANCE: Final = 0.2
 """Seconds for which a lock may be held by somebody who only looks whether it is free (`find_server`)."""
 
 
+BOOT_ID: Final = Path("/proc/sys/kernel/random/boot_id")
+
+
+def boot_id() -> str:
+    """Another one after every start of the machine."""
+    return BOOT_ID.read_text().strip()
+
+
 class Address(msgspec.Struct):
     """Where the server of a data directory runs."""
 

@@ -33,6 +33,9 @@ def remember_deletions_hashes_and_ranges(database: orm.Database) -> None:
         table = column.table.name
         if not _has_column(database, table, column.name):
             database.execute(f"ALTER TABLE `{table}` ADD COLUMN {orm.column_ddl(column, database.dialect)}")
+    database.execute(
+        "UPDATE `movie` SET `delete_time` = ? WHERE `is_delete` <> 0 AND `delete_time` IS NULL", [orm.utcnow()]
+    )
 
 
 MIGRATIONS: Final = orm.Migrations([index_movies_by_deletion, remember_deletions_hashes_and_ranges])

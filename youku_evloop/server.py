@@ -25,7 +25,7 @@ from youku_evloop.errors import Unavailable
 from youku_evloop.kernel import Loop, LoopRuntime
 from youku_evloop.kernel.locks import KeyedLocks
 from youku_evloop.lifecycle import Lifecycle, ServerState
-from youku_evloop.process import DataLock, Inheritance, Successor
+from youku_evloop.process import DataLock, Inheritance, Successor, boot_id
 from youku_evloop.services import uploads
 from youku_evloop.services.library import Library
 from youku_evloop.session import Desk, Session
@@ -41,7 +41,6 @@ log = logging.getLogger(__name__)
 SECRET_SIZE: Final = 32
 SWEEP_EVERY: Final = 3600.0
 OPEN_DESCRIPTORS: Final = "/proc/self/fd"
-BOOT_ID: Final = Path("/proc/sys/kernel/random/boot_id")
 
 
 class Server:
@@ -57,7 +56,7 @@ class Server:
         self._library = Library(
             store=Store(config.data, files or Files()),
             secret=read_secret(config.data),
-            boot_id=BOOT_ID.read_text().strip(),
+            boot_id=boot_id(),
             in_thread=self._loop.in_thread,
             spawn=self._loop.spawn,
             hold=KeyedLocks(self._loop).hold,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import sys
 from collections.abc import Callable
 from functools import wraps
@@ -11,7 +12,7 @@ from typing import Any, NoReturn
 import click
 
 from youku_evloop import __version__, orm
-from youku_evloop.config import Config, default_data_directory
+from youku_evloop.config import DEFAULT_KEEP_DELETED, Config, default_data_directory
 from youku_evloop.errors import Unavailable, YoukuError
 
 data_option = click.option(
@@ -30,6 +31,28 @@ database_option = click.option(
     help="URL of the database: mysql://user:password@host:port/name or sqlite:////path/file.db. "
     "With a password in it, prefer the environment variable YOUKU_DATABASE.",
 )
+
+
+keep_deleted_option = click.option(
+    "--keep-deleted",
+    envvar="YOUKU_KEEP_DELETED",
+    type=click.FloatRange(min=0),
+    default=DEFAULT_KEEP_DELETED,
+    show_default=True,
+    metavar="DAYS",
+    help="For how long a deleted movie can be restored. Give all commands the same.",
+)
+
+
+_SIZE = re.compile(r"(\d+(?:\.\d+)?)\s*([KMGT]?)(?:i?B)?", re.IGNORECASE)
+
+
+def size(text: str) -> int:
+    """A number of bytes, with a unit if that is shorter (`500M`, `1.5GiB`); the units are powers of 1024."""
+    found = _SIZE.fullmatch(text.strip())
+    if found is None:
+        raise click.BadParameter(f"{text!r} is no size; write it as in 500M or 2GiB.")
+    return int(float(found[1]) * 1024 ** " KMGT".index(found[2].upper() or " "))
 
 
 def ends_with_exit_code(command: Callable[..., None]) -> Callable[..., None]:

@@ -16,8 +16,16 @@ import msgspec
 
 from youku_evloop import inspector, logs
 from youku_evloop.certificates import Identity
-from youku_evloop.cli.options import data_option, database_option, ends_with_exit_code, main, open_database
-from youku_evloop.config import DEFAULT_HOST, DEFAULT_PORT, Config, read_limits
+from youku_evloop.cli.options import (
+    data_option,
+    database_option,
+    ends_with_exit_code,
+    keep_deleted_option,
+    main,
+    open_database,
+    size,
+)
+from youku_evloop.config import DEFAULT_HOST, DEFAULT_PORT, Config, Keeping, read_limits
 from youku_evloop.errors import BadRequest, Unavailable
 from youku_evloop.logs import LogFormat
 from youku_evloop.process import Inheritance, find_server, raise_descriptor_limit
@@ -62,6 +70,23 @@ RESTART_PATIENCE: Final = 30.0
     "May be repeated; the environment variable separates by spaces.",
 )
 @click.option(
+    "--keep-free",
+    type=size,
+    metavar="SIZE",
+    envvar="YOUKU_KEEP_FREE",
+    show_default="1 GiB or 1 % of the disk, whichever is less",
+    help="Refuse uploads that would leave less of the disk free than this.",
+)
+@click.option(
+    "--quota",
+    type=size,
+    metavar="SIZE",
+    envvar="YOUKU_QUOTA",
+    show_default="none",
+    help="What the movies and unfinished uploads of one user may take.",
+)
+@keep_deleted_option
+@click.option(
     "--log-format",
     type=click.Choice(list(LogFormat)),
     default=LogFormat.TEXT,
@@ -94,6 +119,9 @@ def run(
     tls_key: Path | None,
     insecure: bool,
     changed_limits: tuple[str, ...],
+    keep_free: int | None,
+    quota: int | None,
+    keep_deleted: float,
     log_format: LogFormat,
     log_file: Path | None,
     log_level: str,
@@ -118,6 +146,7 @@ def run(
         tls_key=tls_key,
         insecure=insecure,
         limits=read_limits(changed_limits),
+        keeping=Keeping(keep_free=keep_free, quota=quota, keep_deleted=keep_deleted),
     )
     inheritance = Inheritance()
     refuse_to_be_overheard(config, inheritance.host or host)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from contextlib import AbstractContextManager
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any, Final, Protocol, TypeVar
@@ -34,6 +34,10 @@ class InThread(Protocol):
         """What `fn(*args)` returns or raises."""
 
 
+def _at_once(fn: Callable[..., T], *args: Any) -> T:
+    return fn(*args)
+
+
 @dataclass(slots=True)
 class Library:
     """One running library. The database is the ambient one (`orm.Database.use`)."""
@@ -50,6 +54,20 @@ class Library:
     keeping: Keeping = field(default_factory=Keeping)
     now: Callable[[], datetime] = orm.utcnow
     open_uploads: dict[str, OpenUpload] = field(default_factory=dict)
+
+    @classmethod
+    def for_one(cls, store: Store, boot_id: str, keeping: Keeping, **others: Any) -> Library:
+        """A library for a program that does one thing after the other, without a loop."""
+        return cls(
+            store=store,
+            secret=b"",
+            boot_id=boot_id,
+            in_thread=_at_once,
+            spawn=_at_once,
+            hold=lambda key: nullcontext(),
+            keeping=keeping,
+            **others,
+        )
 
 
 @dataclass(frozen=True, slots=True)

@@ -161,9 +161,13 @@ class Store:
         return sorted(name for name in self._files.names(self._blobs) if _DIRECTORY.fullmatch(name))
 
     def blobs_in(self, directory: str) -> list[Blob]:
-        """The blobs of one of them."""
+        """The blobs of one of them; none, where there is no such directory."""
         found = []
-        for name in sorted(self._files.names(self._blobs / directory)):
+        try:
+            names = self._files.names(self._blobs / directory)
+        except FileNotFoundError:
+            names = []
+        for name in sorted(names):
             status = self._files.status(self._blobs / directory / name)
             if _HASH.fullmatch(name) and name.startswith(directory) and status is not None:
                 found.append(Blob(name, status.size, status.changed if status.is_protected else None))
@@ -171,21 +175,20 @@ class Store:
 
     def strays(self) -> list[Path]:
         """What lies among the blobs and parts and is none, from the root on."""
-        known = {self._blobs / name for name in self.blob_directories()}
-        found = [self._blobs / name for name in self._files.names(self._blobs) if self._blobs / name not in known]
-        found += [self._parts / name for name in self._files.names(self._parts) if not _PART_ID.fullmatch(name)]
-        for directory in known:
-            found += [
-                directory / name
-                for name in self._files.names(directory)
-                if not (_HASH.fullmatch(name) and name.startswith(directory.name))
-            ]
-        return [path.relative_to(self._root) for path in sorted(found)]
+        return sorted(path.relative_to(self._root) for path in self._foreign() if not _FRESH.fullmatch(path.name))
+
+    def _foreign(self) -> Iterator[Path]:
+        directories = self.blob_directories()
+        yield from (self._blobs / name for name in self._files.names(self._blobs) if name not in directories)
+        yield from (self._parts / name for name in self._files.names(self._parts) if not _PART_ID.fullmatch(name))
+        for directory in directories:
+            for name in self._files.names(self._blobs / directory):
+                if not (_HASH.fullmatch(name) and name.startswith(directory)):
+                    yield self._blobs / directory / name
 
     def remove_fresh(self, unchanged_since: float) -> None:
         """Remove what a process that was stopped while it replaced a blob has left."""
-        for stray in self.strays():
-            path = self._root / stray
+        for path in self._foreign():
             status = self._files.status(path) if _FRESH.fullmatch(path.name) else None
             if status is not None and status.changed < unchanged_since:
                 with suppress(FileNotFoundError):

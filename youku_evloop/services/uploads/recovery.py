@@ -164,11 +164,15 @@ def _remove_unnamed(library: Library, swept: Swept, dry: bool) -> None:
 
 def named_blobs(library: Library, digests: list[str]) -> set[str]:
     """Those of the blobs that a movie has, or a deleted one may want again."""
-    restorable = library.now() - timedelta(days=library.keeping.keep_deleted)
-    kept = (Movie.is_delete == False) | (Movie.delete_time > restorable)  # noqa: E712  # SQL
-    return {
-        digest for (digest,) in Movie.select().where(Movie.file_hash.in_(digests), kept).columns(Movie.file_hash).rows()
-    }
+    kept = Movie.select().where(Movie.file_hash.in_(digests)).iterate()
+    return {movie.file_hash for movie in kept if is_kept(library, movie)}
+
+
+def is_kept(library: Library, movie: Movie) -> bool:
+    """Whether the movie is published, or deleted so recently that it can be restored."""
+    if movie.delete_time is None:
+        return True
+    return library.now() - movie.delete_time < timedelta(days=library.keeping.keep_deleted)
 
 
 def _judge(library: Library, blobs: list[Blob], named: set[str], dry: bool) -> tuple[list[Blob], list[Blob]]:
