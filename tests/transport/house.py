@@ -120,7 +120,7 @@ class Workshop:
         return {"size": len(data)}
 
     def fetch(self, call: Call, arguments: Fetch) -> None:
-        piece = SimpleNamespace(fd=self.file, offset=0, count=arguments.count)
+        piece = SimpleNamespace(fd=self.file, offset=0, count=arguments.count, pieces=())
         self.sent.append(call.send_range({}, cast(Range, piece)))
         if arguments.fail:
             raise Unavailable("Too late.")

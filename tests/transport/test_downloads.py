@@ -101,7 +101,7 @@ def test_a_file_that_is_shorter_than_promised_ends_the_connection(house: House, 
     peer = house.connect()
     peer.send("fetch", count=FILE_SIZE + 1)
     assert peer.receive()["body"] == FILE_SIZE + 1
-    with pytest.raises(EOFError, match="1 of"):
+    with pytest.raises((EOFError, ConnectionResetError)):
         peer.read(FILE_SIZE + 1)
     assert workshop.sent == [FILE_SIZE]
 

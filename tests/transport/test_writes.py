@@ -51,6 +51,8 @@ class Funnel:
 
     def shutdown(self) -> None: ...
 
+    def abandon(self) -> None: ...
+
     def close(self) -> None: ...
 
 
@@ -61,6 +63,13 @@ def file(tmp_path: Path) -> Iterator[int]:
     fd = os.open(path, os.O_RDONLY)
     yield fd
     os.close(fd)
+
+
+def ready(fd: int, offset: int, count: int) -> FileSegment:
+    """A piece that can be sent at once."""
+    segment = FileSegment(fd, offset, count)
+    segment.ready = count
+    return segment
 
 
 def send_all(queue: WriteQueue, funnel: Funnel) -> None:
@@ -105,7 +114,7 @@ def test_a_channel_that_takes_nothing_changes_nothing() -> None:
 
 def test_pieces_of_a_file_keep_their_place_between_replies(file: int) -> None:
     queue, funnel = WriteQueue(), Funnel(*[NEVER] * 9)
-    segment = FileSegment(file, 10, 5)
+    segment = ready(file, 10, 5)
     queue.append(b"head:")
     queue.append_file(segment)
     assert queue.sends_file
@@ -118,15 +127,31 @@ def test_pieces_of_a_file_keep_their_place_between_replies(file: int) -> None:
 
 def test_no_more_of_a_file_is_sent_at_once_than_the_limit(file: int) -> None:
     queue, funnel = WriteQueue(), Funnel(NEVER, NEVER, NEVER)
-    segment = FileSegment(file, 0, 100)
+    segment = ready(file, 0, 100)
     queue.append_file(segment)
     assert queue.send_some(funnel, 30) == 30
     assert (segment.offset, segment.count) == (30, 70)
 
 
+def test_of_a_file_only_what_is_ready_is_sent(file: int) -> None:
+    queue, funnel = WriteQueue(), Funnel(*[NEVER] * 9)
+    segment = FileSegment(file, 0, 100)
+    queue.append_file(segment)
+    queue.append(b"tail")
+    assert queue.waits_for_disk and queue.send_some(funnel, NEVER) == 0
+    segment.ready = 60
+    assert not queue.waits_for_disk
+    send_all(queue, funnel)
+    assert len(funnel.taken) == 60 and queue.waits_for_disk
+    segment.ready = 40
+    send_all(queue, funnel)
+    assert funnel.taken == bytes(range(100)) + b"tail"
+    assert not queue and not queue.waits_for_disk
+
+
 def test_a_file_that_ends_early_is_an_error(file: int) -> None:
     queue, funnel = WriteQueue(), Funnel(*[NEVER] * 3)
-    queue.append_file(FileSegment(file, 1000, 100))
+    queue.append_file(ready(file, 1000, 100))
     assert queue.send_some(funnel, NEVER) == 24
     with pytest.raises(EOFError, match="76 bytes"):
         queue.send_some(funnel, NEVER)
@@ -158,7 +183,7 @@ def test_whatever_is_queued_leaves_in_order_however_it_is_taken(
             queue.append(item)
             expected += item
         else:
-            queue.append_file(FileSegment(fd, *item))
+            queue.append_file(ready(fd, *item))
             expected += content[item[0] : item[0] + item[1]]
         queue.send_some(funnel, NEVER)
     send_all(queue, funnel)

@@ -98,8 +98,9 @@ class Tasks:
         return worker
 
     def _work(self) -> None:
+        hub = self.require_task()
         while True:
-            fn, args = self.wait()
+            fn, args = hub.switch()
             self.label = ""
             try:
                 fn(*args)

@@ -30,13 +30,20 @@ from youku_evloop.machine import step
 from youku_evloop.transport.channels import Channel
 from youku_evloop.transport.patience import Patience, Wait
 from youku_evloop.transport.states import (
+    CLOSED,
     CONNECTION_TRANSITIONS,
+    FLUSHING,
     GOING,
+    HOLDING,
     INTERESTED,
+    LINGERING,
+    PAUSING,
+    READING,
+    RECEIVING,
+    SILENT,
     ConnectionEvent,
     ConnectionState,
     E,
-    S,
 )
 from youku_evloop.transport.writes import FileSegment, WriteQueue
 from youku_evloop.wire.frames import NEED_DATA, FrameDecoder, encode_frame
@@ -112,7 +119,7 @@ class Connection:
     """How it ended, for the log: `ok`, `lost`, or the code of the error for which it was closed."""
 
     def __init__(self, transport: Transport, channel: Channel, peer: str) -> None:
-        self.state = S.READING
+        self.state = READING
         self.peer = peer
         self.bytes_in = 0
         self.bytes_out = 0
@@ -141,7 +148,7 @@ class Connection:
 
     def write(self, data: bytes) -> None:
         """Queue bytes and send what the socket takes now; silently nothing when nobody is there any more."""
-        if self.state in (S.LINGERING, S.CLOSED):
+        if self.state in SILENT:
             return
         self._writes.append(data)
         if not self._gathering:
@@ -152,8 +159,8 @@ class Connection:
     def send_file(self, head: bytes, segment: FileSegment, pieces: Iterable[int] = ()) -> None:
         """Send `head` and then the piece of a file; park the task until it is out. `segment.count` is what is left.
 
-        `pieces`: how many bytes of it are ready to be sent, then how many more, until it is all; asking may wait for the
-        disk. Without them all of it is.
+        `pieces`: how many bytes of it are ready to be sent, then how many more, until it is all; asking may wait for
+        the disk. Without them all of it is.
         """
         unsent = head
         for ready in pieces or (segment.count,):
@@ -173,7 +180,7 @@ class Connection:
 
         When the sink raises, the rest of the body is dropped and the error raised afterwards.
         """
-        self._require(S.HOLDING)
+        self._require(HOLDING)
         self._advance(E.CLAIM)
         self._sink, self._sink_error = sink, None
         self._wait_for(Wait.BODY)
@@ -181,7 +188,7 @@ class Connection:
         while self._decoder.body_left:
             self._update_interest()
             self._park()
-            self._require(S.RECEIVING)
+            self._require(RECEIVING)
         self._sink, error, self._sink_error = None, self._sink_error, None
         self._advance(E.BODY_DONE)
         if error is not None:
@@ -201,15 +208,15 @@ class Connection:
 
     def hold(self) -> None:
         """Stop reading."""
-        if self.state is S.READING or self.state is S.PAUSING:
+        if self.state is READING or self.state is PAUSING:
             self._advance(E.HOLD)
 
     def release(self) -> None:
         """Go on reading, beginning with what has been read already. Every body must have been received."""
         self.active_at = self._transport.loop.now
-        if self.state is S.HOLDING:
+        if self.state is HOLDING:
             self._advance(E.RELEASE)
-        if self.state is S.READING and not self._gathering:
+        if self.state is READING and not self._gathering:
             if self._decoder.buffered or self._channel.pending():
                 self._pause()
             else:
@@ -229,7 +236,7 @@ class Connection:
 
     def close(self, outcome: str | None = None) -> None:
         """Close at once; `outcome` is why, if it is not known already."""
-        if self.state is S.CLOSED:
+        if self.state is CLOSED:
             return
         if outcome is not None and self.outcome == OK:
             self.outcome = outcome
@@ -237,6 +244,8 @@ class Connection:
         loop = self._transport.loop
         loop.deadlines.forget(self)
         loop.unwatch(self._channel.fileno())
+        if self._writes:
+            self._channel.abandon()
         self._channel.close()
         self._transport.connections.discard(self)
         if self._waiter is not None:
@@ -263,10 +272,10 @@ class Connection:
             self.close(YoukuError.code)
 
     def _read(self) -> None:
-        if self.state is S.RECEIVING:
-            self._read_body()
-        elif self.state is S.READING:
+        if self.state is READING:
             self._read_frames()
+        elif self.state is RECEIVING:
+            self._read_body()
         else:
             self._read_and_drop()
 
@@ -329,13 +338,13 @@ class Connection:
         budget = self._transport.limits.pipeline
         self._gathering = True
         try:
-            while self.state is S.READING and (message := self._decoder.next_message()) is not NEED_DATA:
+            while self.state is READING and (message := self._decoder.next_message()) is not NEED_DATA:
                 self.active_at = self._transport.loop.now
                 budget -= 1
                 if message.body:
                     self._advance(E.HOLD)
                 self.owner.message_received(message)
-                if not budget and self.state is S.READING and self._decoder.buffered:
+                if not budget and self.state is READING and self._decoder.buffered:
                     self._pause()
         except BrokenFrame as breach:
             self._end_input(breach)
@@ -348,7 +357,7 @@ class Connection:
 
     def _expect_the_rest(self) -> None:
         waits_already = self._patience.wait is Wait.FRAME
-        if self.state is S.READING and not waits_already and self._current_wait() is Wait.FRAME:
+        if self.state is READING and not waits_already and self._current_wait() is Wait.FRAME:
             self._wait_for(Wait.FRAME)
 
     def _pause(self) -> None:
@@ -357,14 +366,14 @@ class Connection:
         self._transport.loop.call_soon(self._resume)
 
     def _resume(self) -> None:
-        if self.state is S.PAUSING:
+        if self.state is PAUSING:
             self._advance(E.RESUME)
             self._deliver()
             self._update_interest()
             self._read_what_is_pending()
 
     def _read_what_is_pending(self) -> None:
-        if self.state is S.READING and self._channel.pending():
+        if self.state is READING and self._channel.pending():
             self._on_ready(READ)
 
     def _feed_sink(self, data: memoryview) -> None:
@@ -390,12 +399,12 @@ class Connection:
         if self._writes:
             if self._patience.wait is not Wait.REPLY:
                 self._wait_for(Wait.REPLY)
-        elif self.state is S.FLUSHING:
+        elif self.state is FLUSHING:
             self._linger()
         elif self._patience.wait is Wait.REPLY:
             self._wait_for(self._current_wait())
         self._update_interest()
-        if self._waiter is not None and self.state is not S.RECEIVING and self._writes_are_short():
+        if self._waiter is not None and self.state is not RECEIVING and self._writes_are_short():
             self._waiter.wake()
 
     def _linger(self) -> None:
@@ -407,7 +416,7 @@ class Connection:
             self.close()
 
     def _update_interest(self) -> None:
-        if self.state is S.CLOSED:
+        if self.state is CLOSED:
             return
         interest = (READ if self.state in INTERESTED else 0) | (
             WRITE if self._writes and not self._writes.waits_for_disk else 0
@@ -442,7 +451,7 @@ class Connection:
             raise ConnectionLost
 
     def _require_peer(self) -> None:
-        if self.state in (S.LINGERING, S.CLOSED):
+        if self.state in SILENT:
             raise ConnectionLost
 
     # -- time
@@ -458,14 +467,14 @@ class Connection:
             busy = False
         elif now >= patience.due(busy, limits):
             self._begin(wait)
-        return None if self.state is S.CLOSED else patience.due(busy, limits)
+        return None if self.state is CLOSED else patience.due(busy, limits)
 
     def _current_wait(self) -> Wait:
-        if self.state is S.LINGERING:
+        if self.state is LINGERING:
             return Wait.LINGER
         if self._writes:
             return Wait.REPLY
-        if self.state is S.RECEIVING:
+        if self.state is RECEIVING:
             return Wait.BODY
         if self.owner.busy:
             return Wait.WORK

@@ -7,7 +7,6 @@ this process (`sendfile`).
 
 from __future__ import annotations
 
-from collections import deque
 from typing import Final
 
 from youku_evloop.transport.channels import Channel
@@ -34,10 +33,10 @@ class FileSegment:
 class WriteQueue:
     """The unsent bytes of one connection."""
 
-    __slots__ = ("_bytes", "_segments", "size")
+    __slots__ = ("_segments", "size")
 
     def __init__(self) -> None:
-        self._segments: deque[bytes | FileSegment] | None = None  # no deque (600 bytes) for a connection at rest
+        self._segments: list[bytes | FileSegment] | None = None  # none for a connection at rest
         self.size = 0
 
     def append(self, data: bytes) -> None:
@@ -69,24 +68,36 @@ class WriteQueue:
 
         Raises `OSError` when the connection is gone, `EOFError` when a file is shorter than its segment.
         """
-        assert self._segments is not None
-        head = self._segments[0]
+        segments = self._segments
+        assert segments is not None
+        if len(segments) > 1:
+            _join_head(segments)
+        head = segments[0]
         try:
-            return self._send_file(channel, head, limit) if isinstance(head, FileSegment) else self._send_bytes(channel)
+            if isinstance(head, FileSegment):
+                return self._send_file(channel, head, limit)
+            sent = channel.send(head)
         except BlockingIOError:
             return 0
+        self.size -= sent
+        if sent == len(head):
+            self._pop()
+        else:
+            segments[0] = head[sent:]
+        return sent
 
     def _push(self, segment: bytes | FileSegment) -> None:
         if self._segments is None:
-            self._segments = deque((segment,))
+            self._segments = [segment]
         else:
             self._segments.append(segment)
 
     def _pop(self) -> None:
         assert self._segments is not None
-        self._segments.popleft()
-        if not self._segments:
+        if len(self._segments) == 1:
             self._segments = None
+        else:
+            del self._segments[0]
 
     def _send_file(self, channel: Channel, head: FileSegment, limit: int) -> int:
         if not head.ready:
@@ -101,26 +112,15 @@ class WriteQueue:
             self._pop()
         return sent
 
-    def _send_bytes(self, channel: Channel) -> int:
-        self._join_head()
-        assert self._segments is not None
-        head = self._segments[0]
-        assert isinstance(head, bytes)
-        sent = channel.send(head)
-        self.size -= sent
-        if sent == len(head):
-            self._pop()
-        else:
-            self._segments[0] = head[sent:]
-        return sent
 
-    def _join_head(self) -> None:
-        segments = self._segments
-        assert segments is not None
-        pieces: list[bytes] = []
-        size = 0
-        while segments and size < GATHER and isinstance(piece := segments[0], bytes):
-            pieces.append(piece)
-            size += len(piece)
-            segments.popleft()
-        segments.appendleft(pieces[0] if len(pieces) == 1 else b"".join(pieces))
+def _join_head(segments: list[bytes | FileSegment]) -> None:
+    """Make one of the small replies at the head."""
+    pieces: list[bytes] = []
+    size = 0
+    for piece in segments:
+        if size >= GATHER or isinstance(piece, FileSegment):
+            break
+        pieces.append(piece)
+        size += len(piece)
+    if len(pieces) > 1:
+        segments[: len(pieces)] = [b"".join(pieces)]

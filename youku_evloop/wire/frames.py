@@ -51,13 +51,15 @@ class FrameEvent(Name):
     BREACH = "rules broken"
 
 
+HEADER, PAYLOAD, BODY, BROKEN = FrameState
+LENGTH_READ, MESSAGE_READ, BODY_ANNOUNCED, BODY_READ, BREACH = FrameEvent
 FRAME_TRANSITIONS: Final[Mapping[tuple[FrameState, FrameEvent], FrameState]] = {
-    (FrameState.HEADER, FrameEvent.LENGTH_READ): FrameState.PAYLOAD,
-    (FrameState.HEADER, FrameEvent.BREACH): FrameState.BROKEN,
-    (FrameState.PAYLOAD, FrameEvent.MESSAGE_READ): FrameState.HEADER,
-    (FrameState.PAYLOAD, FrameEvent.BODY_ANNOUNCED): FrameState.BODY,
-    (FrameState.PAYLOAD, FrameEvent.BREACH): FrameState.BROKEN,
-    (FrameState.BODY, FrameEvent.BODY_READ): FrameState.HEADER,
+    (HEADER, LENGTH_READ): PAYLOAD,
+    (HEADER, BREACH): BROKEN,
+    (PAYLOAD, MESSAGE_READ): HEADER,
+    (PAYLOAD, BODY_ANNOUNCED): BODY,
+    (PAYLOAD, BREACH): BROKEN,
+    (BODY, BODY_READ): HEADER,
 }
 
 
@@ -90,7 +92,7 @@ class FrameDecoder(Generic[MessageT]):
     __slots__ = ("_buffer", "_parse", "_payload_size", "_position", "body_left", "state")
 
     def __init__(self, parse: Callable[[bytes], MessageT]) -> None:
-        self.state = FrameState.HEADER
+        self.state = HEADER
         self.body_left = 0
         self._parse = parse
         self._buffer = b""
@@ -100,7 +102,7 @@ class FrameDecoder(Generic[MessageT]):
     @property
     def at_boundary(self) -> bool:
         """Whether the stream may end here without cutting a message or a body in two."""
-        return self.state is FrameState.HEADER and not self._buffer
+        return self.state is HEADER and not self._buffer
 
     @property
     def buffered(self) -> int:
@@ -109,7 +111,7 @@ class FrameDecoder(Generic[MessageT]):
 
     def feed(self, data: bytes | bytearray | memoryview) -> None:
         """Take in the next bytes of the stream; they are copied, so the caller may reuse its buffer."""
-        self._buffer = b"".join((self._buffer[self._position :], data)) if self.buffered else bytes(data)
+        self._buffer = b"".join((self._buffer[self._position :], data)) if self._buffer else bytes(data)
         self._position = 0
 
     def next_message(self) -> MessageT | NeedData:
@@ -117,23 +119,21 @@ class FrameDecoder(Generic[MessageT]):
 
         Raises `BrokenFrame` when the bytes break the rules, and then on every further call.
         """
-        if self.state is FrameState.HEADER:
-            header = self._take(HEADER_SIZE)
-            if header is None:
+        available = len(self._buffer) - self._position
+        if self.state is HEADER:
+            if available < HEADER_SIZE:
                 return NEED_DATA
-            self._payload_size = self._checked_size(header)
-            self._advance(FrameEvent.LENGTH_READ)
-        if self.state is FrameState.PAYLOAD:
-            payload = self._take(self._payload_size)
-            return NEED_DATA if payload is None else self._message(payload)
-        if self.state is FrameState.BROKEN:
+            self._read_length(self._take(HEADER_SIZE))
+            available -= HEADER_SIZE
+        if self.state is PAYLOAD:
+            return NEED_DATA if available < self._payload_size else self._message(self._take(self._payload_size))
+        if self.state is BROKEN:
             raise BrokenFrame("This connection is over: it sent a broken frame. Open a new one.")
         return NEED_DATA
 
     def buffered_body(self) -> bytes:
         """The part of the outstanding body that came in with its frame; it counts as received."""
-        available = min(self.buffered, self.body_left)
-        data = self._take(available) or b""
+        data = self._take(min(self.buffered, self.body_left))
         self.body_received(len(data))
         return data
 
@@ -142,39 +142,35 @@ class FrameDecoder(Generic[MessageT]):
         if not 0 <= count <= self.body_left:
             raise ValueError(f"{count} bytes received of a body that has {self.body_left} left")
         self.body_left -= count
-        if self.state is FrameState.BODY and not self.body_left:
-            self._advance(FrameEvent.BODY_READ)
+        if self.state is BODY and not self.body_left:
+            self.state = step(FRAME_TRANSITIONS, BODY, BODY_READ)
 
-    def _take(self, count: int) -> bytes | None:
-        end = self._position + count
-        if end > len(self._buffer):
-            return None
-        data = self._buffer[self._position : end]
-        if end == len(self._buffer):
+    def _take(self, count: int) -> bytes:
+        position, buffer = self._position, self._buffer
+        end = position + count
+        if end == len(buffer):
             self._buffer, self._position = b"", 0
         else:
             self._position = end
-        return data
+        return buffer[position:end]
 
-    def _checked_size(self, header: bytes) -> int:
+    def _read_length(self, header: bytes) -> None:
         size = int.from_bytes(header, "big")
         if size > MAX_FRAME:
-            self._advance(FrameEvent.BREACH)
+            self.state = step(FRAME_TRANSITIONS, HEADER, BREACH)
             raise BrokenFrame(_explain(header, size), limit=MAX_FRAME)
-        return size
+        self._payload_size = size
+        self.state = step(FRAME_TRANSITIONS, HEADER, LENGTH_READ)
 
     def _message(self, payload: bytes) -> MessageT:
         try:
             message = self._parse(payload)
         except BrokenFrame:
-            self._advance(FrameEvent.BREACH)
+            self.state = step(FRAME_TRANSITIONS, PAYLOAD, BREACH)
             raise
-        self.body_left = message.body
-        self._advance(FrameEvent.BODY_ANNOUNCED if message.body else FrameEvent.MESSAGE_READ)
+        self.body_left = body = message.body
+        self.state = step(FRAME_TRANSITIONS, PAYLOAD, BODY_ANNOUNCED if body else MESSAGE_READ)
         return message
-
-    def _advance(self, event: FrameEvent) -> None:
-        self.state = step(FRAME_TRANSITIONS, self.state, event)
 
 
 def _explain(header: bytes, size: int) -> str:
