@@ -24,7 +24,7 @@ from youku_evloop.services.library import Caller, Library
 from youku_evloop.statistics import Statistics
 from youku_evloop.transport.connection import Connection, ConnectionLost
 from youku_evloop.transport.listener import OUT_OF_DESCRIPTORS
-from youku_evloop.transport.states import ConnectionState
+from youku_evloop.transport.states import CLOSED
 from youku_evloop.transport.writes import FileSegment
 from youku_evloop.wire.frames import encode_frame
 from youku_evloop.wire.messages import Rejected, Request
@@ -37,6 +37,7 @@ access_log = logging.getLogger("youku_evloop.access")
 
 FREQUENT: Final = frozenset({"ping", "upload.write"})
 """Commands that come by the thousand and tell nothing alone: logged only for those who look for faults."""
+ANYONE: Final = Access.ANYONE
 REJECTED: Final = "(rejected)"
 LOST: Final = "lost"
 OK: Final = "ok"
@@ -65,6 +66,7 @@ class SessionEvent(Name):
 
 S = SessionState
 E = SessionEvent
+GREETING, ANONYMOUS, PROVING, LOGGED_IN, LEAVING = SessionState  # see transport/states.py
 SESSION_TRANSITIONS: Final[Mapping[tuple[SessionState, SessionEvent], SessionState]] = {
     (S.GREETING, E.REQUEST): S.ANONYMOUS,
     (S.ANONYMOUS, E.LOGIN_BEGUN): S.PROVING,
@@ -118,7 +120,7 @@ class Session:
 
     def __init__(self, desk: Desk, connection: Connection) -> None:
         self._desk = desk
-        self.state = S.GREETING
+        self.state = GREETING
         self._connection = connection
         self._who: Caller | None = None
         self._login: Login | None = None
@@ -138,18 +140,18 @@ class Session:
     @property
     def greeted(self) -> bool:
         """Whether the client has said who it is, or that it will not."""
-        return self.state is not S.GREETING and self.state is not S.PROVING
+        return self.state is not GREETING and self.state is not PROVING
 
     def message_received(self, message: Request | Rejected) -> None:
         """Carry it out, now or after those before it."""
-        if self.state is S.LEAVING:  # the server stops: what was begun is finished, nothing more is begun
+        if self.state is LEAVING:  # the server stops: what was begun is finished, nothing more is begun
             self._connection.hold()
             return
-        if self.state is S.GREETING:
+        if self.state is GREETING:
             self._advance(E.REQUEST)
         if self._current is None:
             self._current = message
-            self.library.spawn(self._serve)
+            self._desk.library.spawn(self._serve)
             return
         if self._queue is None:
             self._queue = deque()
@@ -185,7 +187,7 @@ class Session:
 
     def say_goodbye(self, reason: str) -> None:
         """The server stops: finish what is under way and close. Twice is the same as once."""
-        if self.state is S.LEAVING:
+        if self.state is LEAVING:
             return
         self._connection.write(encode_frame({"event": "goodbye", "reason": reason}))
         self._connection.hold()
@@ -290,9 +292,9 @@ class Session:
             log.exception("%s: the conversation failed", self._connection.peer)
             self._current = None
             self._connection.close()
-        if self._connection.state is ConnectionState.CLOSED:
+        if self._connection.state is CLOSED:
             self._release_claims()
-        elif self.state is S.LEAVING:
+        elif self.state is LEAVING:
             self._leave()
 
     def _leave(self) -> None:
@@ -301,15 +303,15 @@ class Session:
         self._connection.finish()
 
     def _next(self) -> Request | Rejected | None:
-        if not self._queue and self.state is not S.LEAVING:
+        if not self._queue and self.state is not LEAVING:
             self._connection.release()
         return self._queue.popleft() if self._queue else None
 
     def _answer(self, request: Request | Rejected) -> None:
         name = REJECTED if isinstance(request, Rejected) else COMMANDS[type(request)].name
-        connection = self._connection
+        connection, desk = self._connection, self._desk
         began, moved = perf_counter(), connection.bytes_in + connection.bytes_out
-        self._desk.set_label(name)
+        desk.set_label(name)
         self._body, self._replied = request.body, False
         outcome = LOST
         try:
@@ -321,7 +323,7 @@ class Session:
             outcome = OK if reply is None else reply.get("error", OK)
         finally:
             seconds = perf_counter() - began
-            self._desk.statistics.command_finished(name, seconds, outcome is not OK)
+            desk.statistics.command_finished(name, seconds, outcome is not OK)
             level = logging.DEBUG if name in FREQUENT else logging.INFO
             if access_log.isEnabledFor(level):
                 self._log(level, name, seconds, connection.bytes_in + connection.bytes_out - moved, outcome)
@@ -361,7 +363,7 @@ class Session:
         if isinstance(request, Rejected):
             raise request.error
         command = COMMANDS[type(request)]
-        if command.access is not Access.ANYONE:
+        if command.access is not ANYONE:
             self._require(command)
         if request.body and not command.takes_body:
             raise BadRequest(f"`{command.name}` has no body.")
@@ -389,7 +391,7 @@ class Session:
             uploads.release(self.library, claim)
 
     def _advance_to_leaving(self) -> None:
-        if self.state is not S.LEAVING:
+        if self.state is not LEAVING:
             self._advance(E.LEAVE)
 
     def _advance(self, event: SessionEvent) -> None:

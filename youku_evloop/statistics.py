@@ -9,8 +9,7 @@ from typing import Any, Final
 STEPS_A_DOUBLING: Final = 8
 """Buckets between a duration and its double: a percentile is right to 9 %."""
 FINEST: Final = 1e-6
-BUCKETS: Final = 32 * STEPS_A_DOUBLING
-"""From a microsecond to over an hour."""
+"""Seconds; an hour is 32 doublings away."""
 
 
 class Histogram:
@@ -25,10 +24,11 @@ class Histogram:
 
     def add(self, seconds: float) -> None:
         """Count one duration."""
-        bucket = min(BUCKETS, int(math.log2(max(seconds, FINEST) / FINEST) * STEPS_A_DOUBLING))
+        bucket = int(math.log2(seconds / FINEST) * STEPS_A_DOUBLING) if seconds > FINEST else 0
         self._buckets[bucket] = self._buckets.get(bucket, 0) + 1
         self.count += 1
-        self.largest = max(self.largest, seconds)
+        if seconds > self.largest:
+            self.largest = seconds
 
     def percentile(self, share: float) -> float:
         """The duration that `share` (0 to 1) of all do not exceed; 0 when there are none."""
