@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 from client_cli.output import Form, Output
 from client_cli.sessions import SessionFile
 from client_cli.settings import Settings, resolve
+from client_cli.trust import Trust
 from youku_evloop.errors import BadRequest, NotLoggedIn, YoukuError
 
 if TYPE_CHECKING:
@@ -47,6 +48,7 @@ class App:
             token=self.token() if logged_in else None,
             timeout=settings.timeout,
             retries=settings.retries,
+            trust=Trust(settings.tls, settings.fingerprint, say=self.message),
             on_retry=self._report_retry,
         )
 

@@ -20,6 +20,7 @@ from client_cli.address import DEFAULT_SERVER, Address, parse_address
 from client_cli.connection import DEFAULT_TIMEOUT, Connection, EventCallback, connect, ignore_event
 from client_cli.progress import ProgressCallback, no_progress
 from client_cli.retry import DEFAULT_RETRIES, Retry, RetryCallback, is_temporary, no_report
+from client_cli.trust import Trust
 from client_cli.values import Movie, MoviePage, Session, Upload, User
 from youku_evloop.errors import BadRequest, YoukuError
 
@@ -65,6 +66,7 @@ class Client:
         token: str | None = None,
         timeout: float = DEFAULT_TIMEOUT,
         retries: int = DEFAULT_RETRIES,
+        trust: Trust | None = None,
         on_retry: RetryCallback = no_report,
         on_event: EventCallback = ignore_event,
     ) -> None:
@@ -73,6 +75,7 @@ class Client:
         self.server_name = ""
         self._timeout = timeout
         self._retries = retries
+        self._trust = trust or Trust()
         self._on_retry = on_retry
         self._on_event = on_event
         self._connection: Connection | None = None
@@ -229,7 +232,7 @@ class Client:
         if self._connection is not None and not self._connection.is_alive():
             self.close()
         if self._connection is None:
-            self._connection = connect(self.address, self._timeout, self._on_event)
+            self._connection = connect(self.address, self._timeout, self._on_event, self._trust)
             self._greet(self._connection)
         return self._connection
 

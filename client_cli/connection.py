@@ -1,12 +1,12 @@
 """One conversation with a server over one socket: requests out, replies in, bodies both ways.
 
-Theory of operation. The socket never blocks; whoever would wait polls it, at most `timeout` seconds for the next byte
-to move. Requests may be pipelined: `send_request` (and `send_body` for what it announced) only sends, `receive` takes
-the replies in order. While a send waits for room, arriving replies are read too: an error reply in the middle of a
-pipeline is raised there and then, not after the megabytes behind it. After that, as after every broken promise of
-either side, the connection is not `usable` and has to be closed; a new one costs a round trip.
+Theory of operation. The link (`links.py`) never blocks; whoever would wait polls it, at most `timeout` seconds for the
+next byte to move. Requests may be pipelined: `send_request` (and `send_body` for what it announced) only sends,
+`receive` takes the replies in order. While a send waits for room, arriving replies are read too: an error reply in the
+middle of a pipeline is raised there and then, not after the megabytes behind it. After that, as after every broken
+promise of either side, the connection is not `usable` and has to be closed; a new one costs a round trip.
 
-Used by one thread at a time. It knows no command, no token and no file.
+Used by one thread at a time. It knows no command, no token and no file, and not whether its link is encrypted.
 """
 
 from __future__ import annotations
@@ -18,6 +18,8 @@ from collections.abc import Callable
 from typing import Any, Final
 
 from client_cli.address import Address
+from client_cli.links import Link, PlainLink
+from client_cli.trust import Trust
 from youku_evloop.errors import BrokenFrame, TimedOut, Unreachable, YoukuError, from_reply
 from youku_evloop.wire.frames import NEED_DATA, FrameDecoder, FrameState, encode_frame
 from youku_evloop.wire.messages import Reply, parse_reply
@@ -38,10 +40,31 @@ def ignore_event(_event: dict[str, Any]) -> None:
     """For those who expect none."""
 
 
-def connect(address: Address, timeout: float = DEFAULT_TIMEOUT, on_event: EventCallback = ignore_event) -> Connection:
-    """A connection to the server at `address`; raises `Unreachable` when nobody is there."""
+def connect(
+    address: Address,
+    timeout: float = DEFAULT_TIMEOUT,
+    on_event: EventCallback = ignore_event,
+    trust: Trust | None = None,
+) -> Connection:
+    """A connection to the server at `address`, through TLS where `trust` says so.
+
+    Raises `Unreachable` when nobody is there, and `UntrustedServer` when it is not who it should be.
+    """
+    trust = trust or Trust()
+    patience = min(timeout, CONNECT_TIMEOUT)
+    link: Link
+    if trust.wants_tls(address):
+        from client_cli.tls import link_through_tls
+
+        link = link_through_tls(address, trust, lambda: _dial(address, patience), patience)
+    else:
+        link = PlainLink(_dial(address, patience))
+    return Connection(link, str(address), timeout, on_event)
+
+
+def _dial(address: Address, timeout: float) -> socket.socket:
     try:
-        link = socket.create_connection(address, timeout=min(timeout, CONNECT_TIMEOUT))
+        link = socket.create_connection(address, timeout)
     except ConnectionRefusedError:
         raise Unreachable(
             f"Nothing answers at {address}. Start a server there (youku-server run --listen {address}), or name"
@@ -52,7 +75,8 @@ def connect(address: Address, timeout: float = DEFAULT_TIMEOUT, on_event: EventC
         raise Unreachable(f"There is no host {address.host!r}: {problem.strerror}.", server=str(address)) from None
     except OSError as problem:
         raise Unreachable(f"{address} cannot be reached: {_reason(problem)}.", server=str(address)) from None
-    return Connection(link, str(address), timeout, on_event)
+    link.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+    return link
 
 
 class Connection:
@@ -60,20 +84,17 @@ class Connection:
 
     def __init__(
         self,
-        link: socket.socket,
+        link: Link,
         peer: str,
         timeout: float = DEFAULT_TIMEOUT,
         on_event: EventCallback = ignore_event,
     ) -> None:
-        link.setblocking(False)
-        if link.family in (socket.AF_INET, socket.AF_INET6):
-            link.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         self.peer = peer
         self._link = link
         self._timeout = timeout
         self._on_event = on_event
         self._poll = select.poll()
-        self._poll.register(link, select.POLLIN)
+        self._poll.register(link.fileno(), select.POLLIN)
         self._decoder: FrameDecoder[Reply] = FrameDecoder(parse_reply)
         self._buffer = memoryview(bytearray(RECEIVE_SIZE))
         self._replies: deque[dict[str, Any]] = deque()
@@ -98,8 +119,8 @@ class Connection:
     def is_alive(self) -> bool:
         """Whether the server has kept this connection open while it was idle; reads what it said meanwhile."""
         try:
-            while self.usable and self._ready(0.0):
-                self._fill()
+            while self.usable and self._fill():
+                pass
         except YoukuError:
             return False
         return self.usable and self._goodbye is None and not self._replies
@@ -122,13 +143,13 @@ class Connection:
             fields["body"] = body
         self._expected.append(self._last_id)
         self._owed = body
-        self._send(memoryview(encode_frame(fields)), socket.MSG_MORE if body else 0)
+        self._send(memoryview(encode_frame(fields)), more=body > 0)
 
     def send_body(self, data: memoryview) -> None:
         """Send the next bytes of the announced body; `data` may be reused afterwards."""
         if len(data) > self._owed:
             raise RuntimeError(f"{len(data)} bytes of a body that has {self._owed} left")
-        self._send(data, 0)
+        self._send(data, more=False)
         self._owed -= len(data)
 
     def receive(self, timeout: float | None = None) -> dict[str, Any]:
@@ -141,8 +162,8 @@ class Connection:
 
     def received(self) -> dict[str, Any] | None:
         """The next reply if it is here already; raises the error that it is."""
-        while not self._replies and self._ready(0.0):
-            self._fill()
+        while not self._replies and self._fill():
+            pass
         return self._next_reply() if self._replies else None
 
     def receive_body(self, buffer: memoryview) -> int:
@@ -166,10 +187,10 @@ class Connection:
         self._lost = True
         self._link.close()
 
-    def _send(self, data: memoryview, flags: int) -> None:
+    def _send(self, data: memoryview, *, more: bool) -> None:
         while data:
             try:
-                sent = self._link.send(data, flags)
+                sent = self._link.send(data, more=more)
             except BlockingIOError:
                 self._wait(select.POLLIN | select.POLLOUT)
                 self._notice_errors()
@@ -181,18 +202,16 @@ class Connection:
 
     def _notice_errors(self) -> None:
         """While sending: read what has come and raise the first error among it."""
-        if self._ready(0.0):
-            self._fill()
-            if any(not reply.get("ok") for reply in self._replies):
-                self._lost = True
-                while True:
-                    self._next_reply()
+        if self._fill() and any(not reply.get("ok") for reply in self._replies):
+            self._lost = True
+            while True:
+                self._next_reply()
 
     def _raise_last_words(self) -> None:
         """A server that hung up may have said why before; raises that."""
         try:
-            while self._ready(0.0):
-                self._fill()
+            while self._fill():
+                pass
         except Unreachable:
             pass
         while self._replies:
@@ -205,27 +224,35 @@ class Connection:
             raise TimedOut(self._silence(limit), server=self.peer)
 
     def _ready(self, timeout: float, events: int = select.POLLIN) -> bool:
-        self._poll.modify(self._link, events)
+        if self._link.pending():
+            return True
+        self._poll.modify(self._link.fileno(), events)
         return bool(self._poll.poll(timeout * 1000))
 
-    def _fill(self) -> None:
-        """Take in what has arrived, at most one buffer of it."""
-        count = self._receive_into(self._buffer)
+    def _fill(self) -> bool:
+        """Take in what has arrived, at most one buffer of it, without waiting; whether anything had."""
+        count = self._receive_now(self._buffer)
         self._decoder.feed(self._buffer[:count])
         self._parse()
+        return count > 0
 
     def _receive_into(self, buffer: memoryview) -> int:
-        while True:
-            try:
-                count = self._link.recv_into(buffer)
-            except BlockingIOError:
-                self._wait(select.POLLIN)
-            except OSError as problem:
-                raise self._gone(_reason(problem)) from None
-            else:
-                if not count:
-                    raise self._gone("the server closed it")
-                return count
+        """At least one byte, waiting for it."""
+        while not (count := self._receive_now(buffer)):
+            self._wait(select.POLLIN)
+        return count
+
+    def _receive_now(self, buffer: memoryview) -> int:
+        """What is here; 0 when that is nothing."""
+        try:
+            count = self._link.recv_into(buffer)
+        except BlockingIOError:
+            return 0
+        except OSError as problem:
+            raise self._gone(_reason(problem)) from None
+        if not count:
+            raise self._gone("the server closed it")
+        return count
 
     def _parse(self) -> None:
         while (message := self._next_message()) is not NEED_DATA:

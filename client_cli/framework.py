@@ -34,6 +34,18 @@ def _common_options() -> list[click.Option]:
     value: dict[str, Any] = {"expose_value": False, "callback": _remember}
     return [
         click.Option(["--server"], metavar="HOST:PORT", help="The server (127.0.0.1:9685).", **value),
+        click.Option(
+            ["--tls"],
+            type=click.Choice(["auto", "on", "off"]),
+            help="Encrypt: on, off, or for every host but this machine (auto).",
+            **value,
+        ),
+        click.Option(
+            ["--fingerprint"],
+            metavar="sha256:HEX",
+            help="The certificate that the server has to show; without it, the one seen first.",
+            **value,
+        ),
         click.Option(["--json"], help="Results as one JSON document.", **flag),
         click.Option(["--json-lines"], help="Results as JSON, one object a line.", **flag),
         click.Option(["-q", "--quiet"], help="Nothing but the ids of the results.", **flag),

@@ -21,6 +21,17 @@ Results go to standard output, everything else (messages, questions, progress, e
 tables are aligned text with sizes in bytes and times in UTC; on a terminal they have units and relative times.
 """
 
+TRUST = """\
+## Which server is believed
+
+Every host but this machine is spoken to through TLS (1.2 or newer). A server that was never seen before is believed,
+and its certificate is remembered in `known_servers`, one `HOST:PORT sha256:HEX` a line; from then on this certificate
+is demanded, on this machine too. Another one is believed only when an authority that this machine trusts vouches for it
+and the host's name. Otherwise the command ends with `untrusted_server` before anything was sent, a password or a token
+above all. `--fingerprint` demands one certificate from the beginning (`youku-server run` prints its own), and
+remembers it.
+"""
+
 FORMS = """\
 ## Forms of output
 
@@ -49,7 +60,7 @@ VARIABLES = """\
 | `YOUKU_TOKEN` | a session token, instead of the one that `youku login` left |
 | `YOUKU_PASSWORD` | the password, where nobody is there to type it |
 | `NO_COLOR` | no colours on a terminal |
-| `XDG_STATE_HOME`, `XDG_CONFIG_HOME` | where `youku/sessions.json` and `youku/config.toml` are |
+| `XDG_STATE_HOME`, `XDG_CONFIG_HOME` | where `youku/sessions.json`, `youku/known_servers` and `youku/config.toml` are |
 
 Options win over variables, variables over the profile, the profile over the defaults.
 """
@@ -58,7 +69,8 @@ Options win over variables, variables over the profile, the profile over the def
 def page() -> str:
     """The whole page, in Markdown."""
     context = click.Context(cli, info_name="youku")
-    parts = [HEAD, _contents(context), _common_options(), VARIABLES, FORMS, *_commands(context, cli), _exit_codes()]
+    head = [HEAD, _contents(context), _common_options(), VARIABLES, TRUST, FORMS]
+    parts = [*head, *_commands(context, cli), _exit_codes()]
     return "\n".join(part.rstrip("\n") + "\n" for part in parts)
 
 

@@ -19,6 +19,7 @@ from typing import Any, Final
 
 from client_cli.address import DEFAULT_SERVER, Address, parse_address
 from client_cli.output import Form
+from client_cli.trust import TlsMode, parse_fingerprint
 from youku_evloop.errors import BadRequest, Forbidden, NotFound
 
 DEFAULT_RETRIES: Final = 5
@@ -28,6 +29,8 @@ PROGRESS_KINDS: Final = ("auto", "json", "none")
 
 KNOWN: Final[Mapping[str, type | tuple[type, ...]]] = {
     "server": str,
+    "tls": str,
+    "fingerprint": str,
     "retry": int,
     "timeout": (int, float),
     "progress": str,
@@ -42,6 +45,8 @@ class Settings:
     """The answer; `token` is the one of the environment."""
 
     server: Address
+    tls: TlsMode
+    fingerprint: str | None
     token: str | None
     form: Form
     progress: str
@@ -58,6 +63,8 @@ def resolve(overrides: Mapping[str, Any], environment: Mapping[str, str] = os.en
     told = {**profile, **overrides}
     return Settings(
         server=parse_address(told.get("server", DEFAULT_SERVER)),
+        tls=_tls_mode(told.get("tls", TlsMode.AUTO.value)),
+        fingerprint=parse_fingerprint(told["fingerprint"]) if told.get("fingerprint") else None,
         token=environment.get("YOUKU_TOKEN") or None,
         form=_form(told),
         progress=_progress(told.get("progress", "auto")),
@@ -133,3 +140,10 @@ def _progress(kind: str) -> str:
     if kind not in PROGRESS_KINDS:
         raise BadRequest(f"Progress {kind!r} is not one of {', '.join(PROGRESS_KINDS)}.")
     return kind
+
+
+def _tls_mode(mode: str) -> TlsMode:
+    try:
+        return TlsMode(mode)
+    except ValueError:
+        raise BadRequest(f"TLS {mode!r} is not one of {', '.join(mode.value for mode in TlsMode)}.") from None

@@ -185,6 +185,13 @@ class IntegrityFailure(YoukuError):
     exit_code = ExitCode.INTEGRITY
 
 
+class UntrustedServer(YoukuError):
+    """The server could not prove to be the one that is meant: nothing was sent to it."""
+
+    code = "untrusted_server"
+    exit_code = ExitCode.INTEGRITY
+
+
 class Interrupted(YoukuError):
     """The person asked to stop."""
 

@@ -8,6 +8,7 @@ from client_cli.app import App
 from client_cli.framework import YoukuCommand, YoukuGroup, pass_app
 from client_cli.profiles import Scalar, set_value, use_profile
 from client_cli.settings import KNOWN, config_path, load_config
+from client_cli.trust import KnownServers
 from youku_evloop.errors import BadRequest
 
 
@@ -16,8 +17,9 @@ from youku_evloop.errors import BadRequest
     cls=YoukuGroup,
     invoke_without_command=True,
     document=(
-        '{"server": TEXT, "retry": NUMBER, "timeout": SECONDS, "progress": TEXT, "logged_in_as": NAME | '
-        'null, "profile": NAME | null, "profiles": [NAME, ...], "file": PATH, "sessions": PATH}'
+        '{"server": TEXT, "tls": "auto" | "on" | "off", "fingerprint": TEXT | null, '
+        '"retry": NUMBER, "timeout": SECONDS, "progress": TEXT, "logged_in_as": NAME | '
+        'null, "profile": NAME | null, "profiles": [NAME, ...], "file": PATH, "sessions": PATH, "known_servers": PATH}'
     ),
     examples=(
         ("youku config", "The settings in force, and the profiles there are."),
@@ -29,8 +31,8 @@ from youku_evloop.errors import BadRequest
 def config(context: click.Context) -> None:
     """Show the settings in force; subcommands change profiles.
 
-    A profile is a table of config.toml in ~/.config/youku (or under XDG_CONFIG_HOME). It may set server, retry,
-    timeout, progress, json and no_input. Options and variables of the environment win over it.
+    A profile is a table of config.toml in ~/.config/youku (or under XDG_CONFIG_HOME). It may set server, tls,
+    fingerprint, retry, timeout, progress, json and no_input. Options and variables of the environment win over it.
     """
     if context.invoked_subcommand is None:
         _show(context.ensure_object(App))
@@ -101,6 +103,8 @@ def _show(app: App) -> None:
     session = app.sessions.find(str(settings.server))
     values = {
         "server": str(settings.server),
+        "tls": settings.tls.value,
+        "fingerprint": settings.fingerprint,
         "retry": settings.retries,
         "timeout": settings.timeout,
         "progress": settings.progress,
@@ -109,6 +113,7 @@ def _show(app: App) -> None:
         "profiles": sorted(load_config(path).get("profiles", {})),
         "file": str(path),
         "sessions": str(app.sessions.path),
+        "known_servers": str(KnownServers().path),
     }
     app.output.details([(name, _words(value)) for name, value in values.items()])
     if app.output.form not in (app.output.form.TEXT, app.output.form.JSON):

@@ -10,6 +10,7 @@ import pytest
 
 from client_cli.address import Address, parse_address
 from client_cli.connection import RECEIVE_SIZE, Connection, connect
+from client_cli.links import PlainLink
 from youku_evloop.errors import (
     BadRequest,
     BrokenFrame,
@@ -29,7 +30,7 @@ class OtherEnd:
         ours, self.link = socket.socketpair()
         self.link.settimeout(5)
         self.events: list[dict[str, Any]] = []
-        self.connection = Connection(ours, "a.test:9685", timeout=5, on_event=self.events.append)
+        self.connection = Connection(PlainLink(ours), "a.test:9685", timeout=5, on_event=self.events.append)
 
     def says(self, fields: dict[str, Any], body: bytes = b"") -> None:
         self.link.sendall(encode_frame(fields) + body)

@@ -18,7 +18,8 @@ from client_cli.hashing import RunningHash
 from client_cli.names import file_name_from, title_from
 from client_cli.pace import Pacer, parse_rate
 from client_cli.retry import LONGEST_DELAY, Retry, is_temporary
-from client_cli.sessions import SessionFile, state_directory
+from client_cli.sessions import SessionFile
+from client_cli.state import state_directory
 from youku_evloop.errors import BadRequest, NotFound, TimedOut, Unreachable, WrongOffset
 
 

@@ -104,7 +104,7 @@ def test_a_profile_is_made_used_and_shown(command: Command, peer: Peer, monkeypa
     assert command("ping", "-q").out == f"{peer.address}\n"
     shown = command("config", "--json").document
     assert (shown["profile"], shown["profiles"], shown["server"]) == ("test", ["test"], peer.address)
-    assert f"server:        {peer.address}" in command("config").out
+    assert f"server:         {peer.address}" in command("config").out
     command("config", "unset", "server")
     command("config", "use", "--none")
     assert command("config", "--json").document["server"] == "127.0.0.1:9685"
