@@ -120,10 +120,11 @@ class Loop:
 
     def spawn(self, fn: Callable[..., object], *args: Any) -> None:
         """Run `fn(*args)` as a task: at once when the loop itself asks, else in its next step."""
-        if self.tasks.on_hub:
-            self.tasks.start(fn, args)
+        tasks = self.tasks
+        if tasks.may_start():
+            tasks.start(fn, args)
         else:
-            self.call_soon(self.tasks.start, fn, args)
+            self.call_soon(tasks.start, fn, args)
 
     def in_thread(self, fn: Callable[..., T], *args: Any) -> T:
         """Run what blocks in a worker thread while the calling task waits for its result."""

@@ -56,11 +56,6 @@ class Tasks:
         self.hub = getcurrent()
         self._context = contextvars.copy_context()
 
-    @property
-    def on_hub(self) -> bool:
-        """Whether the code that asks runs in the loop itself and not in a task."""
-        return getcurrent() is self.hub
-
     def set_label(self, label: str) -> None:
         """Say what the running task is doing."""
         self.label = label
@@ -72,9 +67,14 @@ class Tasks:
             raise WaitingOnTheHub
         return hub
 
+    def may_start(self) -> bool:
+        """Whether the code that asks runs in the loop itself and not in a task."""
+        return getcurrent() is self.hub
+
     def start(self, fn: Callable[..., object], args: tuple[Any, ...]) -> None:
-        """Run `fn(*args)` as a task, at once, until it waits or ends. Only for the hub."""
-        worker = self._parked.pop() if self._parked else self._new_worker()
+        """Run `fn(*args)` as a task, at once, until it waits or ends. Only for the hub (`may_start`)."""
+        parked = self._parked
+        worker = parked.pop() if parked else self._new_worker()
         worker.gr_context = self._context.copy()  # a variable that a task sets is not there for the next one
         self.active += 1
         worker.switch(fn, args)
@@ -98,7 +98,7 @@ class Tasks:
         return worker
 
     def _work(self) -> None:
-        hub = self.require_task()
+        hub, myself, parked = self.require_task(), getcurrent(), self._parked
         while True:
             fn, args = hub.switch()
             self.label = ""
@@ -109,9 +109,9 @@ class Tasks:
             finally:
                 self.active -= 1
             del fn, args  # or a parked worker would keep its last request alive
-            if len(self._parked) >= PARKED_WORKERS:
+            if len(parked) >= PARKED_WORKERS:
                 return
-            self._parked.append(getcurrent())
+            parked.append(myself)
 
 
 class WaiterState(Enum):
