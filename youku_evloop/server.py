@@ -188,12 +188,13 @@ def is_loopback(host: str) -> bool:
 
 
 def read_secret(data: Path) -> bytes:
-    """This library's own secret, made at its first start."""
+    """This library's own secret, made at its first start: whole, or not at all."""
     path = data / "secret"
-    try:
-        fd = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600)
-    except FileExistsError:
-        return path.read_bytes()
-    with open(fd, "wb") as file:
-        file.write(secrets.token_bytes(SECRET_SIZE))
+    if not path.exists():
+        fresh = data / "secret.new"
+        with open(os.open(fresh, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC, 0o600), "wb") as file:
+            file.write(secrets.token_bytes(SECRET_SIZE))
+            file.flush()
+            os.fsync(file.fileno())
+        fresh.replace(path)
     return path.read_bytes()

@@ -218,6 +218,18 @@ def test_a_locked_account_is_told_so_and_nobody_else_is(
         assert wire.log_in(newcomer.name, "wrong")["error"] == "login_failed", "only who knows the password is told"
 
 
+@on_sqlite_alone
+def test_the_salts_of_unknown_names_stay_the_same_over_restarts_and_differ_between_libraries(
+    own_server: RunningServer, server: RunningServer
+) -> None:
+    secret = own_server.data / "secret"
+    before = secret.read_bytes()
+    assert (len(before), stat.S_IMODE(secret.stat().st_mode)) == (32, 0o600)
+    own_server.kill()
+    own_server.start()
+    assert secret.read_bytes() == before != (server.data / "secret").read_bytes()
+
+
 def test_sessions_and_accounts_outlive_a_restart(own_server: RunningServer) -> None:
     bob = own_server.register("bob")
     own_server.restart()

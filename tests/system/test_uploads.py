@@ -303,6 +303,41 @@ def test_a_hash_that_is_of_nothing_here_is_no_way_around_the_transfer(wire: Wire
         sender.ask("upload.cancel")
 
 
+def twins(make_file: MakeFile) -> tuple[Path, Path]:
+    """Two files that differ where a fingerprint does not look."""
+    one = make_file(4_000_000)
+    other = one.with_name(f"other-{one.name}")
+    content = bytearray(one.read_bytes())
+    content[70_000] ^= 1
+    other.write_bytes(content)
+    return one, other
+
+
+def test_files_whose_fingerprints_agree_are_still_two_files(
+    server: RunningServer, admin: Person, make_file: MakeFile
+) -> None:
+    for video in twins(make_file):
+        movie = admin.do("upload", video)["uploaded"][0]["movie"]
+        assert movie["hash"] == blake3(video.read_bytes()).hexdigest()
+
+
+def test_an_upload_resumed_with_a_file_that_only_looks_the_same_is_rejected_and_then_begun_anew(
+    server: RunningServer, admin: Person, make_file: MakeFile
+) -> None:
+    one, other = twins(make_file)
+    with Proxy(server.address) as proxy:
+        proxy.hold_next(up=1_000_000)
+        through = {"YOUKU_SERVER": proxy.address, "YOUKU_TOKEN": admin.token}
+        process = admin.start("upload", one, "--retry", "0", **through)
+        proxy.line(0).until_held()
+        proxy.line(0).cut()
+        assert finish(process).code == ExitCode.TEMPORARY
+    error = admin.fail(ExitCode.INTEGRITY, "upload", other)
+    assert "nothing was published" in error["message"]
+    movie = admin.do("upload", other)["uploaded"][0]["movie"]
+    assert movie["hash"] == blake3(other.read_bytes()).hexdigest()
+
+
 def test_the_same_title_and_bytes_are_refused_unless_they_are_wanted_again(
     server: RunningServer, admin: Person, make_file: MakeFile
 ) -> None:
@@ -395,6 +430,18 @@ def test_what_was_taken_is_on_record(
         reader.ask("ping")
     rows = execute(server, "SELECT bytes_sent, completed FROM download_record WHERE movie_id = ?", [movie])
     assert list(rows) == [(SIZE, 1)], "a download that goes on is one line"
+
+
+def test_a_download_that_has_begun_goes_on_when_the_movie_is_deleted(wire: Wire, another_wire: Wire) -> None:
+    sender = Sender(wire, bytes_of(24_000_000))
+    sender.create()
+    while sender.offset < len(sender.content):
+        sender.write(sender.offset + 8_000_000)
+    movie = sender.finish()["movie"]["id"]
+    reply = another_wire.ask("movie.read", movie=movie)
+    wire.ask("movie.delete", movie=movie)
+    assert another_wire.read(reply["body"]) == sender.content
+    assert another_wire.refused("movie.read", movie=movie)["error"] == "not_found"
 
 
 def test_a_movie_whose_bytes_are_lost_says_so(wire: Wire, user: Person, server: RunningServer) -> None:
