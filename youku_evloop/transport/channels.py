@@ -6,10 +6,13 @@ the end of the stream.
 
 from __future__ import annotations
 
+import fcntl
 import os
 import socket
 import ssl
 import struct
+import sys
+import termios
 from contextlib import suppress
 from typing import ClassVar, Final, Protocol
 
@@ -40,6 +43,9 @@ class Channel(Protocol):
 
     def pending(self) -> bool:
         """Whether bytes wait here of which the descriptor's readiness says nothing."""
+
+    def unacknowledged(self) -> int:
+        """How many of the bytes that were taken have not reached the peer."""
 
     def shutdown(self) -> None:
         """Say that nothing more will be written."""
@@ -79,6 +85,10 @@ class PlainChannel:
     def pending(self) -> bool:
         """Never: what is here is in the socket."""
         return False
+
+    def unacknowledged(self) -> int:
+        """How many of the bytes that were taken have not reached the peer."""
+        return _unacknowledged(self._sock)
 
     def shutdown(self) -> None:
         """Say that nothing more will be written."""
@@ -129,6 +139,10 @@ class TlsChannel:
         """Whether a part of a record has been decrypted and not been read."""
         return self._sock.pending() > 0
 
+    def unacknowledged(self) -> int:
+        """How many of the bytes that were taken have not reached the peer, in their encrypted form."""
+        return _unacknowledged(self._sock)
+
     def shutdown(self) -> None:
         """Say that nothing more will be written, in TLS (so that it cannot be forged) and below it.
 
@@ -146,3 +160,8 @@ class TlsChannel:
     def close(self) -> None:
         """Give the descriptor back."""
         self._sock.close()
+
+
+def _unacknowledged(sock: socket.socket) -> int:
+    """Bytes in a socket's send queue (tcp(7), SIOCOUTQ, which is the same as TIOCOUTQ)."""
+    return int.from_bytes(fcntl.ioctl(sock.fileno(), termios.TIOCOUTQ, bytes(4)), sys.byteorder)

@@ -487,7 +487,8 @@ class Connection:
         return self.active_at > self._patience.since and (wait is Wait.FRAME or wait is Wait.IDLE)
 
     def _moved(self, wait: Wait) -> int:
-        return self.bytes_out if wait is Wait.REPLY else self.bytes_in
+        """What has come from the client, or has reached it: our own socket may hold minutes of a slow one's reading."""
+        return self.bytes_out - self._channel.unacknowledged() if wait is Wait.REPLY else self.bytes_in
 
     def _begin(self, wait: Wait) -> None:
         since = self.active_at if wait is Wait.IDLE else self._transport.loop.now
