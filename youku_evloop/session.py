@@ -38,6 +38,8 @@ access_log = logging.getLogger("youku_evloop.access")
 FREQUENT: Final = frozenset({"ping", "upload.write"})
 """Commands that come by the thousand and tell nothing alone: logged only for those who look for faults."""
 ANYONE: Final = Access.ANYONE
+AWAY: Final = (orm.Unavailable, orm.OutcomeUnknown, orm.Deadlock, orm.StatementTimeout)
+"""What the database may answer otherwise a moment later; none of it is the request's fault."""
 REJECTED: Final = "(rejected)"
 LOST: Final = "lost"
 OK: Final = "ok"
@@ -379,8 +381,8 @@ class Session:
         return encode_frame({"id": self._current.id, "ok": True, **results})
 
     def _database_failure(self, error: orm.OrmError) -> dict[str, Any]:
-        if isinstance(error, (orm.Unavailable, orm.OutcomeUnknown)):
-            log.warning("%s: the database is away: %s", self._connection.peer, error)
+        if isinstance(error, AWAY):
+            log.warning("%s: the database is away or too busy: %s", self._connection.peer, error)
             return Unavailable("The library's database does not answer. Try again in a moment.").as_reply()
         log.error("%s: the database refused a statement", self._connection.peer, exc_info=error)
         return YoukuError("The server made a mistake; its log says more.").as_reply()

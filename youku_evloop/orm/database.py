@@ -4,8 +4,8 @@ A statement outside a transaction borrows a connection, runs and is lasting. Ins
 everything this context does goes through one connection, until the block ends: whole, or not at all. Which
 transaction a statement belongs to is kept in a context variable, so threads and tasks never meet in one.
 
-No statement is ever sent twice: where a connection breaks, the caller is told what is known. `run` repeats
-a whole transaction, and only one that the database has surely undone.
+No statement is sent twice because a connection broke: the caller is told what is known. What is repeated is a whole
+transaction that the database has surely undone, whether it is a function's (`run`) or a statement's own.
 """
 
 from __future__ import annotations
@@ -15,6 +15,7 @@ import random
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from contextvars import ContextVar
+from functools import partial
 from typing import TypeVar
 
 from . import errors
@@ -107,14 +108,22 @@ class Database:
 
     def run(self, fn: Callable[..., T], *args: object) -> T:
         """What `fn` returns, run in a transaction; run again where the database surely undid all of it."""
-        for rerun in range(RERUNS if self._active() is None else 0):
-            try:
-                with self.transaction():
-                    return fn(*args)
-            except (Deadlock, ConnectionLost):
-                self.runtime.sleep(random.uniform(0, BACK_OFF * 2**rerun))
+        if self._active() is not None:  # the outermost one is run again, for that is what was undone
+            return self._whole(fn, *args)
+        return self._repeated(partial(self._whole, fn, *args), Deadlock, ConnectionLost)
+
+    def _whole(self, fn: Callable[..., T], *args: object) -> T:
         with self.transaction():
             return fn(*args)
+
+    def _repeated(self, fn: Callable[[], T], *undone: type[OrmError]) -> T:
+        """What `fn` returns; called again after these errors, which say that nothing of it has stayed."""
+        for rerun in range(RERUNS):
+            try:
+                return fn()
+            except undone:
+                self.runtime.sleep(random.uniform(0, BACK_OFF * 2**rerun))
+        return fn()
 
     def execute(self, sql: str, values: Sequence[object] = ()) -> Result:
         """Run a statement of your own, `?` standing for each value; what it gives is not converted."""
@@ -130,7 +139,7 @@ class Database:
                 if write and not transaction.write:
                     raise ModelError("this transaction was begun with write=False")
                 return transaction.execute(sql, values, raw)
-            return self._alone(sql, values, write, raw)
+            return self._repeated(partial(self._alone, sql, values, write, raw), Deadlock)
         except errors.UniqueViolation as error:
             if table is not None:
                 table.explain(error)

@@ -32,10 +32,15 @@ SESSION = (
     "SET NAMES utf8mb4 COLLATE utf8mb4_bin, autocommit = 1, time_zone = '+00:00', "
     f"innodb_lock_wait_timeout = {LOCK_WAIT}, sql_mode = '{SQL_MODE}'"
 )
+# Where there are several hosts they may be a Galera cluster. Whoever comes to another node of it sees there what was
+# acknowledged by the first: the node catches up before a statement of any kind (1 + 2 + 4).
+CAUSAL = " /*M!100101 , wsrep_sync_wait = 7 */"
+NODE = "SHOW STATUS WHERE Variable_name IN ('wsrep_provider_name', 'wsrep_ready')"
 LIMIT = " /*M!100101 , max_statement_time = %.3f */ /*!80000 , max_execution_time = %d */"  # MariaDB's, MySQL's
 
 CANNOT_CONNECT, GONE, LOST, CLOSED, WSREP_NOT_READY, SHUTDOWN, KILLED = 2003, 2006, 2013, 0, 1047, 1053, 1927
-HOST_OUT = {CANNOT_CONNECT, GONE, LOST, CLOSED, WSREP_NOT_READY, SHUTDOWN, KILLED}
+CUT_OFF = 1180  # a Galera node lost the others in the middle of a COMMIT
+HOST_OUT = {CANNOT_CONNECT, GONE, LOST, CLOSED, WSREP_NOT_READY, SHUTDOWN, KILLED, CUT_OFF}
 NOT_SENT = {GONE, CLOSED, WSREP_NOT_READY}
 REFUSED = {1044, 1045, 1049}  # not this user, or no such database: no other host will think better of it
 ERRORS: dict[int, type[errors.OrmError]] = {
@@ -74,7 +79,7 @@ class MysqlBackend:
         self.runtime, self.connect_timeout = runtime, connect_timeout
         self.answer_timeout = statement_timeout and statement_timeout + GRACE
         self.hosts = [_host(text) for text in hosts.split(",")]
-        self.session = SESSION + (LIMIT % (statement_timeout, statement_timeout * 1000) if statement_timeout else "")
+        self.session = SESSION + (CAUSAL if len(self.hosts) > 1 else "") + (LIMIT % (statement_timeout, statement_timeout * 1000) if statement_timeout else "")
         self.options: dict[str, Any] = {
             "user": unquote(user), "password": unquote(password).encode(), "database": unquote(database),
             "charset": "utf8mb4", "collation": "utf8mb4_bin", "autocommit": True, "client_flag": CLIENT.FOUND_ROWS,
@@ -101,6 +106,13 @@ class MysqlBackend:
         if "ssl" in self.options and not isinstance(connection._sock, TlsSocket):  # older pymysqls do without
             connection.close()
             raise OSError("the server does not speak TLS")
+        if len(self.hosts) > 1:
+            with connection.cursor() as cursor:
+                cursor.execute(NODE)
+                node = dict(cursor.fetchall())
+            if node.get("wsrep_provider_name") and node["wsrep_ready"] != "ON":
+                connection.close()
+                raise OSError("this node is cut off from its cluster, or not up to date yet")
         return connection
 
 

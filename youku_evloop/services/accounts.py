@@ -99,7 +99,10 @@ def as_json(user: User) -> dict[str, Any]:
 
 
 def register(name: str, verifier: Verifier, user_type: UserType = UserType.USER) -> User:
-    """A new account; raises `BadRequest` for a bad name, `NameTaken`."""
+    """A new account; raises `BadRequest` for a bad name, `NameTaken`.
+
+    Repeated with the same verifier, as after an answer that was lost, it answers the same account.
+    """
     name = unicodedata.normalize("NFKC", name)
     if not NAME.fullmatch(name):
         raise BadRequest(
@@ -107,8 +110,13 @@ def register(name: str, verifier: Verifier, user_type: UserType = UserType.USER)
         )
     try:
         return User.create(name=name, password=str(verifier), user_type=user_type)
-    except orm.UniqueViolation:
-        raise NameTaken(f"The name {name} is taken: choose another one.", name=name) from None
+    except (orm.UniqueViolation, orm.OutcomeUnknown) as problem:
+        user = User.select(name=name).first()
+        if user is None and isinstance(problem, orm.OutcomeUnknown):
+            raise
+        if user is None or user.user_type is not user_type or not _same(user.password, str(verifier)):
+            raise NameTaken(f"The name {name} is taken: choose another one.", name=name) from None
+        return user
 
 
 def begin_login(library: Library, message: str) -> tuple[Login, str]:
@@ -183,6 +191,11 @@ def whoami(who: Caller) -> User:
     if session is None:
         raise NotLoggedIn("The session is over or was revoked: log in again.")
     return session.user
+
+
+def _same(one: str, other: str) -> bool:
+    """Compared without telling by the time how much of it is right."""
+    return hmac.compare_digest(one.encode(), other.encode())
 
 
 def _made_up(secret: bytes, name: str) -> Verifier:
