@@ -47,6 +47,7 @@ CREATE TABLE IF NOT EXISTS `movie` (
     KEY `movie_is_delete_is_free` (`is_delete`, `is_free`),
     KEY `movie_file_hash` (`file_hash`),
     KEY `movie_fingerprint` (`fingerprint`),
+    KEY `movie_user_id_is_delete_file_size` (`user_id`, `is_delete`, `file_size`),
     CONSTRAINT `movie_user_id_fk` FOREIGN KEY (`user_id`) REFERENCES `user` (`id`) ON DELETE RESTRICT
 ) ENGINE=InnoDB DEFAULT CHARSET=utf8mb4 /*M!100203 COLLATE=utf8mb4_nopad_bin */ /*!80017 COLLATE=utf8mb4_0900_bin */;
 

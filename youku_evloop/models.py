@@ -77,6 +77,7 @@ class Movie(
         orm.Index("is_delete", "is_free"),
         orm.Index("file_hash"),
         orm.Index("fingerprint"),
+        orm.Index("user", "is_delete", "file_size"),
     ],
 ):
     """A published video; its bytes are the blob `file_hash`, which outlives a deletion for a while."""

@@ -21,10 +21,7 @@ HEADER: Final = """\
 
 def index_movies_by_deletion(database: orm.Database) -> None:
     """The list of all movies, newest first, is a walk along one index."""
-    if database.dialect == "sqlite":
-        database.execute('CREATE INDEX IF NOT EXISTS "movie_is_delete" ON "movie" ("is_delete")')
-    elif not _count(database, "statistics", "table_name = 'movie' AND index_name = 'movie_is_delete'"):
-        database.execute("CREATE INDEX `movie_is_delete` ON `movie` (`is_delete`)")
+    _add_index(database, "movie", "is_delete")
 
 
 def remember_deletions_hashes_and_ranges(database: orm.Database) -> None:
@@ -38,7 +35,14 @@ def remember_deletions_hashes_and_ranges(database: orm.Database) -> None:
     )
 
 
-MIGRATIONS: Final = orm.Migrations([index_movies_by_deletion, remember_deletions_hashes_and_ranges])
+def index_movies_by_user(database: orm.Database) -> None:
+    """What a user has published is added up from an index, for the quota."""
+    _add_index(database, "movie", "user_id", "is_delete", "file_size")
+
+
+MIGRATIONS: Final = orm.Migrations(
+    [index_movies_by_deletion, remember_deletions_hashes_and_ranges, index_movies_by_user]
+)
 
 
 def prepare(database: orm.Database) -> None:
@@ -69,6 +73,15 @@ def _is_made(database: orm.Database) -> bool:
     if database.dialect == "sqlite":
         return bool(database.execute("SELECT 1 FROM sqlite_master WHERE type = 'table' AND name = 'movie'").rows)
     return _count(database, "tables", "table_name = 'movie'") > 0
+
+
+def _add_index(database: orm.Database, table: str, *columns: str) -> None:
+    """An index as the models would name it, unless it is there."""
+    name, names = "_".join([table, *columns]), ", ".join(f"`{column}`" for column in columns)
+    if database.dialect == "sqlite":
+        database.execute(f"CREATE INDEX IF NOT EXISTS `{name}` ON `{table}` ({names})")
+    elif not _count(database, "statistics", f"table_name = '{table}' AND index_name = '{name}'"):
+        database.execute(f"CREATE INDEX `{name}` ON `{table}` ({names})")
 
 
 def _has_column(database: orm.Database, table: str, name: str) -> bool:

@@ -1,0 +1,347 @@
+"""Every statement that a command makes finds its rows by an index, in tables that are as large as tables become.
+
+The commands run as in the server, on the real services and a MariaDB whose tables were filled and analysed; each
+statement that they send is written down and explained by the database afterwards. A new command fails here until it has
+an exercise.
+"""
+
+from __future__ import annotations
+
+import itertools
+import json
+import os
+import uuid
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, Final
+
+import pytest
+from blake3 import blake3
+from scramp import ScramClient
+
+from tests.support.filled import SIZE, USERS, fill
+from tests.support.mariadb import MariaDB
+from tests.support.wire import verifier_of
+from youku_evloop import orm, schema
+from youku_evloop.commands import COMMANDS
+from youku_evloop.config import Keeping
+from youku_evloop.models import Movie, User, UserType
+from youku_evloop.orm.expressions import Raw
+from youku_evloop.orm.pool import Link, Result
+from youku_evloop.services import accounts, uploads
+from youku_evloop.services.accounts import Login
+from youku_evloop.services.downloads import Range
+from youku_evloop.services.library import SESSION_LIFETIME, Caller, Library
+from youku_evloop.services.uploads import Claim
+from youku_evloop.storage.files import Files
+from youku_evloop.storage.store import Store
+from youku_evloop.wire.messages import Rejected, RequestParser
+
+MANY: Final = 500
+"""Rows that a statement may look at without being stopped by a LIMIT: a tenth of a table, in which indexes are used."""
+PASSWORD: Final = "correct horse"
+EXPLAINED: Final = ("select", "update", "delete")
+ALLOWED: Final[Mapping[str, str]] = {
+    "SELECT SUM(`movie`.`file_size`) FROM `movie` WHERE `movie`.`user_id`": "What one user has published: a "
+    "sum of many rows, read from an index that has the sizes, and only where there is a quota.",
+}
+"""Statements that may look at many rows, but at no whole table or index: how they begin, and the reason."""
+PARSE: Final = RequestParser(COMMANDS)
+
+
+# -- a database that remembers what it was asked
+
+
+class Recorder(orm.Database):
+    """A database that writes down every statement."""
+
+    def __init__(self, url: str) -> None:
+        super().__init__(url)
+        self.statements: list[tuple[str, list[Raw]]] = []
+
+    def timed(self, link: Link, sql: str, values: Any = ()) -> Result:
+        """As ever, and written down."""
+        self.statements.append((sql, list(values)))
+        return super().timed(link, sql, values)
+
+
+@dataclass(frozen=True)
+class Step:
+    """A line of EXPLAIN: how one table of a statement is read."""
+
+    table: str | None
+    how: str | None
+    """`type`: ALL is the whole table, index a whole index."""
+    rows: int
+    extra: str
+
+    def problem(self, sql: str) -> str | None:
+        """What is wrong with it in a table that grows; None: nothing."""
+        if self.table is None or self.how is None:  # decided without reading anything
+            return None
+        stops_early = " LIMIT " in sql and "filesort" not in self.extra and "temporary" not in self.extra
+        if self.how == "ALL":
+            return f"reads the whole of {self.table}"
+        if self.how == "index" and not stops_early:
+            return f"reads a whole index of {self.table}"
+        if self.rows > MANY and not stops_early and not sql.startswith(tuple(ALLOWED)):
+            return f"looks at {self.rows} rows of {self.table}"
+        return None
+
+
+def plan(database: orm.Database, sql: str, values: list[Raw]) -> list[Step]:
+    """How the database would carry a statement out."""
+    rows = database.execute(f"EXPLAIN {sql}", values).rows
+    return [Step(row[2], row[3], int(str(row[8] or 0).split()[0]), str(row[9] or "")) for row in rows]
+
+
+def problems(database: orm.Database, statements: list[tuple[str, list[Raw]]]) -> list[str]:
+    """What is wrong with the plans of these statements; each kind of statement is looked at once."""
+    found = []
+    for sql, values in dict(reversed(statements)).items():
+        if sql.split(None, 1)[0].lower() in EXPLAINED:
+            steps = plan(database, sql, values)
+            found += [f"{problem} ({step}): {sql}" for step in steps if (problem := step.problem(sql))]
+    return found
+
+
+@contextmanager
+def hold(key: tuple[str, str]) -> Iterator[None]:
+    """A lock, where nobody else is."""
+    yield
+
+
+def in_thread(fn: Callable[..., Any], *args: Any) -> Any:
+    """Here and now."""
+    return fn(*args)
+
+
+def spawn(fn: Callable[..., Any], *args: Any) -> None:
+    """Here and now."""
+    fn(*args)
+
+
+@dataclass
+class Conversation:
+    """What commands may ask of a conversation, with nobody at the other end."""
+
+    library: Library
+    caller: Caller
+    claims: dict[str, Claim] = field(default_factory=dict)
+    max_pipeline: int = 1
+    body: bytes = b""
+    login: Login | None = None
+    numbers: Iterator[int] = field(default_factory=itertools.count)
+
+    @property
+    def who(self) -> Caller:
+        """The administrator."""
+        return self.caller
+
+    def inspect(self) -> dict[str, Any]:
+        """The server's own counts are no business of the database."""
+        return {}
+
+    def begin_login(self, login: Login) -> None:
+        """Kept for `end_login`."""
+        self.login = login
+
+    def end_login(self) -> Login:
+        """The one that was begun."""
+        assert self.login is not None
+        return self.login
+
+    def log_in(self, who: Caller) -> None:
+        """From now on it is this caller's."""
+        self.caller = who
+
+    def log_out(self) -> None:
+        """It stays whose it was."""
+
+    def receive(self, sink: Callable[[memoryview], object]) -> None:
+        """The body, at once."""
+        sink(memoryview(self.body))
+
+    def send_range(self, results: dict[str, Any], piece: Range) -> int:
+        """As if all of it went out."""
+        return piece.count
+
+    def ask(self, op: str, **arguments: Any) -> dict[str, Any]:
+        """The results of a command, its arguments read as from the wire."""
+        request = PARSE(json.dumps({"id": 1, "op": op, **arguments}).encode())
+        assert not isinstance(request, Rejected), request.error
+        return COMMANDS[type(request)].run(self, request) or {}
+
+    def upload(self) -> tuple[str, bytes]:
+        """A new upload of bytes that nobody has seen before; its id and the bytes."""
+        content = os.urandom(SIZE)
+        name = f"Upload {next(self.numbers)}"
+        begun = self.ask("upload.create", name=name, size=SIZE, fingerprint=blake3(content).hexdigest())
+        return begun["upload"], content
+
+    def whole_upload(self) -> tuple[str, bytes]:
+        """The same, and all of it has been sent."""
+        upload, self.body = self.upload()
+        self.ask("upload.write", upload=upload, offset=0, body=SIZE)
+        return upload, self.body
+
+    def movie(self, *, is_free: bool = True) -> int:
+        """The id of a movie that has just been published."""
+        upload, content = self.whole_upload()
+        movie = self.ask("upload.finish", upload=upload, hash=blake3(content).hexdigest())["movie"]["id"]
+        Movie.select(id=movie).update(is_free=is_free)
+        return int(movie)
+
+
+# -- what each command is asked for
+
+
+def log_in(talk: Conversation) -> None:
+    """The whole exchange."""
+    name = f"n{uuid.uuid4().hex[:20]}"
+    talk.ask("account.register", name=name, **verifier_of(PASSWORD))
+    client = ScramClient(["SCRAM-SHA-256"], name, PASSWORD)
+    client.set_server_first(talk.ask("account.login", message=client.get_client_first())["message"])
+    client.set_server_final(talk.ask("account.proof", message=client.get_client_final())["message"])
+
+
+def hello(talk: Conversation) -> None:
+    """With a token, and without."""
+    token, session = accounts.open_session(accounts.whoami(talk.caller), SESSION_LIFETIME)
+    session.update(last_seen=session.last_seen - 2 * accounts.SLIDE_AFTER)
+    talk.ask("hello", token=token)
+    talk.ask("hello")
+
+
+def list_movies(talk: Conversation) -> None:
+    """First pages and pages from the middle, of each kind."""
+    for kind in ("all", "free", "charge"):
+        talk.ask("movie.list", type=kind)
+        talk.ask("movie.list", type=kind, cursor="2500")
+
+
+def read_movie(talk: Conversation) -> None:
+    """Twice, as an administrator; and as a user who has not bought it."""
+    movie = talk.movie(is_free=False)
+    talk.ask("movie.read", movie=movie, length=SIZE // 2)
+    talk.ask("movie.read", movie=movie, offset=SIZE // 2)
+    with pytest.raises(Exception, match="bought"):
+        Conversation(talk.library, Caller(USERS, f"user {USERS - 1}", UserType.USER, 1)).ask("movie.read", movie=movie)
+
+
+def restore_movie(talk: Conversation) -> None:
+    """One that has just been deleted."""
+    movie = talk.movie()
+    talk.ask("movie.delete", movie=movie)
+    talk.ask("movie.restore", movie=movie)
+
+
+def create_upload(talk: Conversation) -> None:
+    """A new one, the same one again, and one of unknown size."""
+    content = os.urandom(SIZE)
+    for _ in range(2):
+        talk.ask("upload.create", name="Twice", size=SIZE, fingerprint=blake3(content).hexdigest())
+    talk.ask("upload.create", name="Unknown", size=None, fingerprint=None)
+
+
+def write_upload(talk: Conversation) -> None:
+    """By the conversation that began it, and by another one; the sync of a long one."""
+    upload, talk.body = talk.upload()
+    talk.ask("upload.write", upload=upload, offset=0, body=SIZE)
+    talk.claims.clear()
+    talk.body = b""
+    talk.ask("upload.write", upload=upload, offset=SIZE, body=0)
+    uploads.receiving._remember(talk.library, talk.claims[upload].upload, SIZE)
+
+
+def finish_upload(talk: Conversation) -> None:
+    """Twice."""
+    upload, content = talk.whole_upload()
+    for _ in range(2):
+        talk.ask("upload.finish", upload=upload, hash=blake3(content).hexdigest())
+
+
+EXERCISES: Final[Mapping[str, Callable[[Conversation], object]]] = {
+    "hello": hello,
+    "ping": lambda talk: talk.ask("ping"),
+    "server.stats": lambda talk: talk.ask("server.stats"),
+    "account.register": log_in,
+    "account.login": log_in,
+    "account.proof": log_in,
+    "account.logout": lambda talk: talk.ask("account.logout"),
+    "account.whoami": lambda talk: talk.ask("account.whoami"),
+    "movie.list": list_movies,
+    "movie.show": lambda talk: talk.ask("movie.show", movie=talk.movie()),
+    "movie.read": read_movie,
+    "movie.hash": lambda talk: talk.ask("movie.hash", movie=talk.movie(), length=1),
+    "movie.delete": restore_movie,
+    "movie.restore": restore_movie,
+    "upload.create": create_upload,
+    "upload.write": write_upload,
+    "upload.finish": finish_upload,
+    "upload.list": lambda talk: talk.ask("upload.list"),
+    "upload.status": lambda talk: talk.ask("upload.status", upload=talk.upload()[0]),
+    "upload.cancel": lambda talk: talk.ask("upload.cancel", upload=talk.upload()[0]),
+}
+
+
+# -- the tests
+
+
+@pytest.fixture(scope="module")
+def database(mariadb: MariaDB) -> Iterator[Recorder]:
+    """A filled one."""
+    database = Recorder(mariadb.create_database("plans"))
+    with database.use():
+        schema.prepare(database)
+        fill(database)
+    yield database
+    database.close()
+    mariadb.drop_database("plans")
+
+
+@pytest.fixture
+def talk(database: Recorder, tmp_path: Path) -> Iterator[Conversation]:
+    """The conversation of an administrator who has uploaded much; what is asked from here on is on record."""
+    store = Store(tmp_path, Files())
+    store.prepare()
+    library = Library(
+        store=store, secret=b"s" * 32, boot_id="now", in_thread=in_thread, spawn=spawn, hold=hold,
+        keeping=Keeping(quota=2**40, keep_free=0),
+    )  # fmt: skip
+    with database.use():
+        admin = User.select(name="user 0").get()
+        _, session = accounts.open_session(admin, SESSION_LIFETIME)
+        database.statements.clear()
+        yield Conversation(library, accounts.caller(admin, session))
+    for upload in library.open_uploads.values():
+        upload.part.close()
+
+
+def test_every_command_has_an_exercise() -> None:
+    assert EXERCISES.keys() == {command.name for command in COMMANDS.values()}
+
+
+@pytest.mark.parametrize("op", EXERCISES)
+def test_no_command_reads_a_whole_table(database: Recorder, talk: Conversation, op: str) -> None:
+    EXERCISES[op](talk)
+    assert problems(database, database.statements) == []
+
+
+def test_the_sweep_reads_no_whole_table(database: Recorder, talk: Conversation) -> None:
+    talk.whole_upload()
+    talk.movie()
+    swept = uploads.sweep(talk.library)
+    assert swept.problems == [] and swept.expired
+    assert problems(database, database.statements) == []
+
+
+def test_what_reads_a_whole_table_is_found(database: Recorder, talk: Conversation) -> None:
+    Movie.select(Movie.name.contains("7")).all()
+    Movie.select(description="").update(description="")
+    Movie.select(is_delete=False).count()
+    Movie.select().order_by(Movie.create_time).limit(1).all()
+    Movie.select().order_by(Movie.id).limit(10).all()
+    assert len(problems(database, database.statements)) == 4
