@@ -124,6 +124,11 @@ def make_file(tmp_path: Path) -> MakeFile:
     return make
 
 
+def part_of(server: RunningServer, upload: str) -> Path:
+    """Where the server keeps an unfinished upload."""
+    return server.data / "parts" / upload
+
+
 def bytes_of(size: int) -> bytes:
     """Bytes that nobody has seen before."""
     with open("/dev/urandom", "rb") as source:
@@ -142,3 +147,17 @@ def execute() -> Callable[..., Any]:
             database.close()
 
     return run
+
+
+@pytest.fixture
+def wire(admin: Person, server: RunningServer) -> Iterator[Wire]:
+    """A bare connection of the administrator's."""
+    with admin.wire() as connection:
+        yield connection
+
+
+@pytest.fixture
+def another_wire(admin: Person, server: RunningServer) -> Iterator[Wire]:
+    """The same administrator, from elsewhere."""
+    with admin.wire() as connection:
+        yield connection
