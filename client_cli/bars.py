@@ -7,6 +7,7 @@ can use.
 from __future__ import annotations
 
 import json
+import threading
 import time
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager
@@ -30,7 +31,7 @@ WORDS: Final = {Phase.CHECKING: "checking", Phase.TRANSFERRING: "", Phase.FINISH
 
 
 class Bars(Protocol):
-    """Shows the progress of one file after the other."""
+    """Shows the progress of files, of several at once where they are in different threads."""
 
     def showing(self, name: str) -> AbstractContextManager[ProgressCallback]:
         """While inside, the library's progress is about this file."""
@@ -67,18 +68,26 @@ class JsonBars:
         self.message = say
         self._stderr = stderr
         self._clock = clock
-        self._name = ""
-        self._phase: Phase | None = None
-        self._reported = 0.0
-        self._started = (0.0, 0)
 
     @contextmanager
     def showing(self, name: str) -> Iterator[ProgressCallback]:
         """Lines about this file."""
-        self._name, self._phase = name, None
-        yield self._show
+        yield _Reporter(name, self._stderr, self._clock).show
 
-    def _show(self, progress: Progress) -> None:
+
+class _Reporter:
+    """The lines about one file."""
+
+    def __init__(self, name: str, stderr: TextIO, clock: Callable[[], float]) -> None:
+        self._name = name
+        self._stderr = stderr
+        self._clock = clock
+        self._phase: Phase | None = None
+        self._reported = 0.0
+        self._started = (0.0, 0)
+
+    def show(self, progress: Progress) -> None:
+        """The library's callback."""
         now = self._clock()
         is_new = progress.phase is not self._phase
         if is_new:
@@ -103,19 +112,43 @@ class JsonBars:
 
 
 class TerminalBars:
-    """A bar while a file is on its way: name, share, size, rate, time left. Gone when the file is done."""
+    """A bar for each file that is on its way: name, share, size, rate, time left. Gone when the file is done."""
 
     def __init__(self, stderr: TextIO, clock: Callable[[], float] = time.monotonic) -> None:
         from rich.console import Console
 
         self._console = Console(file=stderr, highlight=False, markup=False)
         self._clock = clock
+        self._lock = threading.Lock()
+        self._drawing: Drawing | None = None
+        self._shown = 0
 
     @contextmanager
     def showing(self, name: str) -> Iterator[ProgressCallback]:
         """A bar for this file."""
-        with _drawing(self._console) as drawing:
-            yield _Bar(drawing, name, self._clock).show
+        bar = _Bar(self._begin(), name, self._clock)
+        try:
+            yield bar.show
+        finally:
+            self._end(bar)
+
+    def _begin(self) -> Drawing:
+        """The drawing that all bars share, for a terminal has room for one only."""
+        with self._lock:
+            self._shown += 1
+            if self._drawing is None:
+                self._drawing = _drawing(self._console)
+                self._drawing.start()
+            return self._drawing
+
+    def _end(self, bar: _Bar) -> None:
+        with self._lock:
+            self._shown -= 1
+            if self._shown or self._drawing is None:
+                bar.remove()
+            else:
+                self._drawing.stop()
+                self._drawing = None
 
     def message(self, line: str) -> None:
         """Above the bar."""
@@ -142,9 +175,14 @@ class _Bar:
             self._drawn = now
             self._drawing.update(self._task, completed=progress.done)
 
-    def _begin(self, progress: Progress) -> None:
+    def remove(self) -> None:
+        """Nothing is left of it."""
         if self._task is not None:
             self._drawing.remove_task(self._task)
+            self._task = None
+
+    def _begin(self, progress: Progress) -> None:
+        self.remove()
         self._phase = progress.phase
         words = " ".join(part for part in (WORDS[progress.phase], self._name) if part)
         self._task = self._drawing.add_task(words, total=progress.total, completed=progress.done)
@@ -168,7 +206,8 @@ def _drawing(console: Console) -> Drawing:
 
         def render(self, task: Task) -> Text:
             rate = f"{text.size(int(task.speed))}/s" if task.speed else ""
-            return Text(f"{text.size(int(task.completed))} of {text.size(int(task.total or 0))}  {rate:>12}")
+            total = f" of {text.size(int(task.total))}" if task.total is not None else ""
+            return Text(f"{text.size(int(task.completed))}{total}  {rate:>12}")
 
     return Progress(
         TextColumn("{task.description}", markup=False, table_column=Column(ratio=2, no_wrap=True, overflow="ellipsis")),

@@ -9,8 +9,9 @@ Belongs to one thread. All sizes are bytes, times seconds, prices fen.
 
 from __future__ import annotations
 
+import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, Final, Literal, Self
@@ -18,14 +19,16 @@ from typing import TYPE_CHECKING, Any, Final, Literal, Self
 from client_cli import __version__, values
 from client_cli.address import DEFAULT_SERVER, Address, parse_address
 from client_cli.connection import DEFAULT_TIMEOUT, Connection, EventCallback, connect, ignore_event
+from client_cli.pace import Rate
 from client_cli.progress import ProgressCallback, no_progress
 from client_cli.retry import DEFAULT_RETRIES, Retry, RetryCallback, is_temporary, no_report
 from client_cli.trust import Trust
 from client_cli.values import Movie, MoviePage, Session, Upload, User
-from youku_evloop.errors import BadRequest, YoukuError
+from youku_evloop.errors import BadRequest, Interrupted, YoukuError
 
 if TYPE_CHECKING:
     from client_cli.download import Download
+    from client_cli.pipe import Stream
 
 PROTOCOL: Final = 1
 
@@ -78,6 +81,7 @@ class Client:
         self._trust = trust or Trust()
         self._on_retry = on_retry
         self._on_event = on_event
+        self._aborted = threading.Event()
         self._connection: Connection | None = None
         self._has_answered = False
 
@@ -94,6 +98,24 @@ class Client:
         if self._connection is not None:
             self._connection.close()
             self._connection = None
+
+    def clone(self) -> Client:
+        """Another client of the same server and user, for another thread."""
+        return Client(
+            self.address,
+            token=self.token,
+            timeout=self._timeout,
+            retries=self._retries,
+            trust=self._trust,
+            on_retry=self._on_retry,
+            on_event=self._on_event,
+        )
+
+    def abort(self) -> None:
+        """From another thread: end what this client does, with `Interrupted`; it does nothing more afterwards."""
+        self._aborted.set()
+        if (connection := self._connection) is not None:
+            connection.abort()
 
     def ping(self) -> float:
         """Seconds that a question and its answer take."""
@@ -163,7 +185,7 @@ class Client:
         vip_price: int | None = None,
         again: bool = False,
         progress: ProgressCallback = no_progress,
-        limit_rate: int | None = None,
+        limit_rate: Rate = None,
     ) -> Movie:
         """Send a file and publish it (administrators); continues an upload of the same file that was cut off.
 
@@ -175,6 +197,29 @@ class Client:
         options = UploadOptions(title, description, is_free, price, vip_price, again)
         return upload(self, Path(path), options, progress, limit_rate)
 
+    def upload_stream(
+        self,
+        stream: Stream,
+        title: str,
+        *,
+        description: str = "",
+        is_free: bool = True,
+        price: int | None = None,
+        vip_price: int | None = None,
+        again: bool = False,
+        progress: ProgressCallback = no_progress,
+        limit_rate: Rate = None,
+    ) -> Movie:
+        """Send what a stream brings, to its end, and publish it: for a pipe, whose size nobody knows.
+
+        A lost connection is made up for; a client that ends is not. The other arguments are those of `upload`.
+        """
+        from client_cli.pipe import upload_stream
+        from client_cli.upload import UploadOptions
+
+        options = UploadOptions(title, description, is_free, price, vip_price, again)
+        return upload_stream(self, stream, options, progress, limit_rate)
+
     def download(
         self,
         movie: int | Movie,
@@ -182,19 +227,48 @@ class Client:
         *,
         restart: bool = False,
         force: bool = False,
+        parts: int = 1,
         progress: ProgressCallback = no_progress,
-        limit_rate: int | None = None,
+        limit_rate: Rate = None,
     ) -> Download:
         """Fetch a movie, or the one of this id; continues a partial download.
 
         `target`: a file or a directory; None: the current one, under a safe form of the title. `restart`: throw a
-        partial download away. `force`: replace a different file. Raises `Conflict` when there is a different file,
+        partial download away. `force`: replace a different file. `parts`: fetch so many ranges at once, each over a
+        connection of its own. Raises `Conflict` when there is a different file,
         `IntegrityFailure` when the partial download is of other bytes, and others.
         """
         from client_cli.download import download
 
         wanted = movie if isinstance(movie, Movie) else self.movie(movie)
-        return download(self, wanted, target, restart=restart, force=force, progress=progress, limit_rate=limit_rate)
+        return download(
+            self,
+            wanted,
+            target,
+            restart=restart,
+            force=force,
+            progress=progress,
+            limit_rate=limit_rate,
+            parts=parts,
+        )
+
+    def stream(
+        self,
+        movie: int | Movie,
+        write: Callable[[memoryview], object],
+        *,
+        progress: ProgressCallback = no_progress,
+        limit_rate: Rate = None,
+    ) -> Movie:
+        """Fetch a movie into `write`, which gets each byte once, in order, and takes all it is given.
+
+        A lost connection is made up for. Raises `IntegrityFailure` at the end when what was written is not the movie.
+        """
+        from client_cli.download import stream
+
+        wanted = movie if isinstance(movie, Movie) else self.movie(movie)
+        stream(self, wanted, write, progress, limit_rate)
+        return wanted
 
     def uploads(self) -> list[Upload]:
         """The user's own unfinished uploads, newest first."""
@@ -229,21 +303,24 @@ class Client:
 
     def connection(self) -> Connection:
         """The connection, made anew if there is none that works, with the greetings exchanged."""
+        self._check_not_aborted()
         if self._connection is not None and not self._connection.is_alive():
             self.close()
         if self._connection is None:
             self._connection = connect(self.address, self._timeout, self._on_event, self._trust)
+            self._check_not_aborted()
             self._greet(self._connection)
         return self._connection
 
     def retry(self) -> Retry:
         """A fresh counter of failures, for one operation."""
-        return Retry(self._retries, self._on_retry)
+        return Retry(self._retries, self._on_retry, self._pause)
 
     def recover(self, error: YoukuError, retry: Retry) -> None:
         """Make ready for another try and wait for it; raises `error` when another try is not worth it."""
         if self._connection is not None and not self._connection.usable:
             self.close()
+        self._check_not_aborted()
         if not self._has_answered or not is_temporary(error):
             raise error
         retry.pause(error)
@@ -251,6 +328,14 @@ class Client:
     def patience(self, reading: int) -> float:
         """Seconds to wait for an answer that makes the server read `reading` bytes."""
         return self._timeout + reading / SLOWEST_DISK
+
+    def _pause(self, seconds: float) -> None:
+        self._aborted.wait(seconds)
+        self._check_not_aborted()
+
+    def _check_not_aborted(self) -> None:
+        if self._aborted.is_set():
+            raise Interrupted("Stopped.")
 
     def _greet(self, connection: Connection) -> None:
         try:

@@ -182,6 +182,10 @@ class Connection:
         self._decoder.body_received(count)
         return count
 
+    def abort(self) -> None:
+        """Break it, from another thread: whoever waits here gets `Unreachable`."""
+        self._link.abort()
+
     def close(self) -> None:
         """Hang up; may be repeated."""
         self._lost = True

@@ -2,23 +2,24 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING
 
+from client_cli.beginning import check_beginning
+from client_cli.fetch import fetch
 from client_cli.hashing import RunningHash
 from client_cli.names import file_name_from
-from client_cli.pace import Pacer
+from client_cli.pace import Pacer, Rate, pacer_for
 from client_cli.part import PartFile, unusable
 from client_cli.progress import Phase, Progress, ProgressCallback
+from client_cli.ranges import RangeRecord
 from client_cli.values import Movie
-from youku_evloop.errors import Conflict, IntegrityFailure, NoSpace, NotFound, YoukuError
+from youku_evloop.errors import Conflict, IntegrityFailure, NotFound
 
 if TYPE_CHECKING:
     from client_cli.client import Client
-
-BUFFER_SIZE: Final = 256 * 1024
-"""Bytes received, hashed and written at a time: they stay in the processor's cache between the three."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,16 +40,25 @@ def download(
     restart: bool,
     force: bool,
     progress: ProgressCallback,
-    limit_rate: int | None,
+    limit_rate: Rate,
+    parts: int,
 ) -> Download:
     """See `Client.download`."""
     path = target_path(movie, target)
     if _is_there(movie, path, force, progress):
         return Download(movie, path, movie.size, was_there=True)
     with PartFile(path) as part:
-        downloader = Downloader(client, movie, part, progress, limit_rate)
-        resumed_from = downloader.prepare(restart)
-        downloader.run()
+        record = RangeRecord(part.path)
+        if restart:
+            part.clear()
+        if not part.size:
+            record.remove()
+        if parts > 1 or record.exists():
+            from client_cli.parallel import download_in_parts
+
+            resumed_from = download_in_parts(client, movie, part, record, parts, progress, pacer_for(limit_rate))
+        else:
+            resumed_from = _download_in_order(client, movie, part, progress, pacer_for(limit_rate))
     return Download(movie, path, resumed_from, was_there=False)
 
 
@@ -65,78 +75,73 @@ def target_path(movie: Movie, target: str | Path | None) -> Path:
     return path
 
 
-class Downloader:
-    """One movie on its way into its part file."""
+class PartSink:
+    """A part file that grows from its beginning, and says how far it is."""
 
-    def __init__(
-        self, client: Client, movie: Movie, part: PartFile, progress: ProgressCallback, limit_rate: int | None
-    ) -> None:
-        self._client = client
-        self._movie = movie
+    def __init__(self, part: PartFile, total: int, progress: ProgressCallback) -> None:
         self._part = part
+        self._total = total
         self._progress = progress
-        self._pacer = Pacer(limit_rate)
-        self._buffer = memoryview(bytearray(BUFFER_SIZE))
 
-    def prepare(self, restart: bool) -> int:
-        """Make sure that what is here already belongs to the movie; how many bytes that is."""
-        if restart:
-            self._part.clear()
-        if self._part.size:
-            self._check_beginning()
-        self._part.check_room(self._movie.size)
+    @property
+    def position(self) -> int:
+        """The size of the part file."""
         return self._part.size
 
-    def run(self) -> None:
-        """Fetch the rest, over as many connections as it takes, and publish it."""
-        retry = self._client.retry()
-        while self._part.size < self._movie.size:
-            before = self._part.size
-            try:
-                self._receive()
-            except (NoSpace, IntegrityFailure):
-                raise  # of this side: the server never answers them to a read
-            except YoukuError as error:
-                if self._part.size > before:
-                    retry.progressed()
-                self._client.recover(error, retry)
-        self._progress(Progress(Phase.FINISHING, self._movie.size, self._movie.size))
-        self._part.publish(self._movie.hash)
+    def append(self, data: memoryview) -> None:
+        """Write, and tell."""
+        self._part.append(data)
+        self._progress(Progress(Phase.TRANSFERRING, self._part.size, self._total))
 
-    def _check_beginning(self) -> None:
-        size, movie = self._part.size, self._movie
-        if size > movie.size:
-            raise self._is_of_other_bytes()
-        actual = self._part.hash(self._progress)
-        expected = movie.hash if size == movie.size else self._hash_of_beginning(size)
-        if actual != expected:
-            raise self._is_of_other_bytes(expected=expected, actual=actual)
 
-    def _hash_of_beginning(self, length: int) -> str:
-        return str(self._client.call("movie.hash", reading=length, movie=self._movie.id, length=length).get("hash"))
+def _download_in_order(client: Client, movie: Movie, part: PartFile, progress: ProgressCallback, pacer: Pacer) -> int:
+    """From where the part file ends to the end of the movie; how many bytes were there before."""
+    if part.size:
+        check_beginning(client, movie, part, progress)
+    resumed_from = part.size
+    part.check_room(movie.size - part.size)
+    fetch(client, movie, PartSink(part, movie.size, progress), movie.size, pacer)
+    progress(Progress(Phase.FINISHING, movie.size, movie.size))
+    part.publish(movie.hash)
+    return resumed_from
 
-    def _is_of_other_bytes(self, **facts: str) -> IntegrityFailure:
-        return IntegrityFailure(
-            f"{self._part.path} is not the beginning of movie {self._movie.id} ({self._movie.name}): repeat with"
-            " --restart to throw it away and start over.",
-            path=str(self._part.path),
-            movie=self._movie.id,
-            **facts,
-        )
 
-    def _receive(self) -> None:
-        """One reply's worth: to the end, unless the connection breaks."""
-        connection = self._client.connection()
-        reply = connection.request("movie.read", movie=self._movie.id, offset=self._part.size)
-        if (reply.get("size"), reply.get("hash")) != (self._movie.size, self._movie.hash):
-            self._client.close()
+class StreamSink:
+    """A stream that takes bytes once and for all: they are hashed as they pass."""
+
+    def __init__(self, write: Callable[[memoryview], object], total: int, progress: ProgressCallback) -> None:
+        self.position = 0
+        self._write = write
+        self._hash = RunningHash()
+        self._total = total
+        self._progress = progress
+
+    def append(self, data: memoryview) -> None:
+        """Hash, write, and tell."""
+        self._hash.take(self.position, data)
+        self._write(data)
+        self.position += len(data)
+        self._progress(Progress(Phase.TRANSFERRING, self.position, self._total))
+
+    def check(self, movie: Movie) -> None:
+        """Raises `IntegrityFailure` when other bytes have passed than the movie's."""
+        actual = self._hash.hexdigest()
+        if actual != movie.hash:
             raise IntegrityFailure(
-                f"Movie {self._movie.id} is not the one it was a moment ago: repeat the command.", movie=self._movie.id
+                f"What was written is not movie {movie.id}: throw it away and repeat the command.",
+                movie=movie.id,
+                expected=movie.hash,
+                actual=actual,
             )
-        while count := connection.receive_body(self._buffer):
-            self._part.append(self._buffer[:count])
-            self._pacer.spend(count)
-            self._progress(Progress(Phase.TRANSFERRING, self._part.size, self._movie.size))
+
+
+def stream(
+    client: Client, movie: Movie, write: Callable[[memoryview], object], progress: ProgressCallback, limit_rate: Rate
+) -> None:
+    """See `Client.stream`."""
+    sink = StreamSink(write, movie.size, progress)
+    fetch(client, movie, sink, movie.size, pacer_for(limit_rate))
+    sink.check(movie)
 
 
 def _is_there(movie: Movie, path: Path, force: bool, progress: ProgressCallback) -> bool:

@@ -15,13 +15,13 @@ ReadInto = Callable[[memoryview, int], None]
 
 
 class RunningHash:
-    """BLAKE3 of a file's first `position` bytes, fed in order; bytes seen before are skipped."""
+    """BLAKE3 of a file's bytes from `start` to `position`, fed in order; bytes seen before are skipped."""
 
     __slots__ = ("_hasher", "position")
 
-    def __init__(self) -> None:
+    def __init__(self, start: int = 0) -> None:
         self._hasher = blake3()
-        self.position = 0
+        self.position = start
 
     def take(self, offset: int, data: memoryview) -> None:
         """The file's bytes from `offset` on; raises `ValueError` when that would leave a gap."""

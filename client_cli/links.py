@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import socket
+from contextlib import suppress
 from typing import Protocol
 
 
@@ -20,6 +21,9 @@ class Link(Protocol):
 
     def pending(self) -> bool:
         """Whether bytes wait here of which the descriptor's readiness says nothing."""
+
+    def abort(self) -> None:
+        """End the stream from another thread: whoever waits for bytes learns of it."""
 
     def close(self) -> None:
         """Hang up; may be repeated."""
@@ -47,6 +51,11 @@ class PlainLink:
     def pending(self) -> bool:
         """Never: what is here is in the socket."""
         return False
+
+    def abort(self) -> None:
+        """End it both ways."""
+        with suppress(OSError):
+            self._link.shutdown(socket.SHUT_RDWR)
 
     def close(self) -> None:
         """Hang up."""

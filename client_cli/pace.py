@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 import time
 from collections.abc import Callable
 from typing import Final
@@ -45,7 +46,7 @@ def parse_rate(text: str) -> int:
 
 
 class Pacer:
-    """Holds a transfer to `rate` bytes per second; None: as fast as it goes."""
+    """Holds a transfer, or several at once, to `rate` bytes per second together; None: as fast as it goes."""
 
     def __init__(
         self,
@@ -53,7 +54,8 @@ class Pacer:
         clock: Callable[[], float] = time.monotonic,
         sleep: Callable[[float], None] = time.sleep,
     ) -> None:
-        self._rate = rate
+        self.rate = rate
+        self._lock = threading.Lock()
         self._clock = clock
         self._sleep = sleep
         self._due = clock()
@@ -61,12 +63,35 @@ class Pacer:
 
     def spend(self, count: int) -> None:
         """Account for `count` bytes that have just moved; sleeps when they came too early."""
-        if self._rate is None:
+        if self.rate is None:
             return
-        now = self._clock()
-        self._due = max(self._due, now - 1 / SLICES_PER_SECOND) + count / self._rate
-        if self._due > now:
-            self._sleep(self._due - now)
+        with self._lock:
+            now = self._clock()
+            self._due = due = max(self._due, now - 1 / SLICES_PER_SECOND) + count / self.rate
+        if due > now:
+            self._sleep(due - now)
+
+
+Rate = int | Pacer | None
+"""How fast a transfer may be: bytes per second, a pacer that it shares with others, or as fast as it goes."""
+
+
+def pacer_for(rate: Rate) -> Pacer:
+    """The pacer of a transfer."""
+    return rate if isinstance(rate, Pacer) else Pacer(rate)
+
+
+def shared_pacer(text: str | None, transfers: int) -> Pacer:
+    """For so many transfers at once what was said to `--limit-rate`; raises `BadRequest`."""
+    if text is None:
+        return Pacer()
+    rate = parse_rate(text)
+    if rate < SLOWEST_RATE * transfers:
+        raise BadRequest(
+            f"{transfers} at once need at least {SLOWEST_RATE * transfers // 1024}k together: raise --limit-rate, or do"
+            " less at once."
+        )
+    return Pacer(rate)
 
 
 class SegmentSize:

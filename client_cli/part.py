@@ -56,24 +56,41 @@ class PartFile:
     def hash(self, progress: ProgressCallback = no_progress) -> str:
         """The hash of what is in it; reads what has not passed through here."""
         size = self.size
-        self._hash.catch_up(self._read_into, size, lambda done: progress(Progress(Phase.CHECKING, done, size)))
+        self._hash.catch_up(self.read_into, size, lambda done: progress(Progress(Phase.CHECKING, done, size)))
         return self._hash.hexdigest()
 
     def append(self, data: memoryview) -> None:
         """Write the next bytes; raises `NoSpace`."""
         self._hash.take(self.size, data)
         while data:
-            try:
-                count = os.pwrite(self._descriptor, data, self.size)
-            except OSError as problem:
-                raise unusable(self.path, problem) from None
+            count = self._write(data, self.size)
             self.size += count
             data = data[count:]
 
-    def check_room(self, total: int) -> None:
-        """Raises `NoSpace` when a file of `total` bytes does not fit."""
+    def write_at(self, data: memoryview, offset: int) -> None:
+        """Write bytes where they belong; raises `NoSpace`. May be called by several threads."""
+        while data:
+            count = self._write(data, offset)
+            offset += count
+            data = data[count:]
+
+    def read_into(self, view: memoryview, offset: int) -> None:
+        """Fill `view` from `offset` on; raises `IntegrityFailure` when there is less."""
+        while view:
+            count = os.preadv(self._descriptor, [view], offset)
+            if not count:
+                raise IntegrityFailure(f"{self.path} became shorter while it was read.", path=str(self.path))
+            view, offset = view[count:], offset + count
+
+    def measure(self) -> int:
+        """Look how large it is, after `write_at`."""
+        self.size = os.fstat(self._descriptor).st_size
+        return self.size
+
+    def check_room(self, needed: int) -> None:
+        """Raises `NoSpace` when so many more bytes do not fit."""
         status = os.fstatvfs(self._descriptor)
-        free, needed = status.f_bavail * status.f_frsize, total - self.size
+        free = status.f_bavail * status.f_frsize
         if needed > free:
             raise NoSpace(
                 f"{self.path.parent} has {free} bytes free, the download needs {needed}: make room, or name another"
@@ -103,12 +120,11 @@ class PartFile:
         if _is_same(self.path, self._descriptor):
             self.path.unlink()
 
-    def _read_into(self, view: memoryview, offset: int) -> None:
-        while view:
-            count = os.preadv(self._descriptor, [view], offset)
-            if not count:
-                raise IntegrityFailure(f"{self.path} became shorter while it was read.", path=str(self.path))
-            view, offset = view[count:], offset + count
+    def _write(self, data: memoryview, offset: int) -> int:
+        try:
+            return os.pwrite(self._descriptor, data, offset)
+        except OSError as problem:
+            raise unusable(self.path, problem) from None
 
 
 def _open_locked(path: Path) -> int:

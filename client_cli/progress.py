@@ -19,11 +19,11 @@ class Phase(Enum):
 
 @dataclass(frozen=True, slots=True)
 class Progress:
-    """`done` of `total` bytes of the current phase."""
+    """`done` of `total` bytes of the current phase; None: nobody knows how many there will be."""
 
     phase: Phase
     done: int
-    total: int
+    total: int | None
 
 
 ProgressCallback = Callable[[Progress], None]

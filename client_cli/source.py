@@ -66,9 +66,12 @@ def _check_kind(path: Path) -> None:
     except OSError as problem:
         raise _unusable(path, problem) from None
     if stat.S_ISDIR(status.st_mode):
-        raise BadRequest(f"{path} is a directory; name the files in it.", path=str(path))
+        raise BadRequest(f"{path} is a directory: name the files in it, or add --recursive.", path=str(path))
     if not stat.S_ISREG(status.st_mode):
-        raise BadRequest(f"{path} is no regular file and could not be resumed: copy it to one first.", path=str(path))
+        raise BadRequest(
+            f"{path} is no regular file and could not be resumed: copy it first, or pipe it to `youku upload -`.",
+            path=str(path),
+        )
     if not status.st_size:
         raise BadRequest(f"{path} is empty: there is nothing to upload.", path=str(path))
 

@@ -15,6 +15,7 @@ import socket
 import ssl
 import time
 from collections.abc import Callable
+from contextlib import suppress
 from typing import Final
 
 from client_cli.address import Address
@@ -59,6 +60,11 @@ class TlsLink:
     def pending(self) -> bool:
         """Whether a part of a record has been decrypted and not been read."""
         return self._link.pending() > 0
+
+    def abort(self) -> None:
+        """End it both ways, below TLS, whose state belongs to the thread that uses it."""
+        with suppress(OSError):
+            socket.socket.shutdown(self._link, socket.SHUT_RDWR)
 
     def close(self) -> None:
         """Hang up; every body says its own length, so nobody is misled where the end of the stream is forged."""

@@ -23,7 +23,7 @@ from client_cli import values
 from client_cli.connection import Connection
 from client_cli.hashing import RunningHash
 from client_cli.names import title_from
-from client_cli.pace import Pacer, SegmentSize
+from client_cli.pace import Rate, SegmentSize, pacer_for
 from client_cli.progress import Phase, Progress, ProgressCallback
 from client_cli.source import Source
 from client_cli.values import Movie
@@ -56,7 +56,7 @@ class UploadOptions:
     vip_price: int | None = None
     again: bool = False
 
-    def arguments(self, path: Path) -> dict[str, Any]:
+    def arguments(self, path: Path = Path("-")) -> dict[str, Any]:
         """The fields of `upload.create` that are about the movie."""
         return {
             "name": self.title if self.title is not None else title_from(path),
@@ -68,9 +68,7 @@ class UploadOptions:
         }
 
 
-def upload(
-    client: Client, path: Path, options: UploadOptions, progress: ProgressCallback, limit_rate: int | None
-) -> Movie:
+def upload(client: Client, path: Path, options: UploadOptions, progress: ProgressCallback, limit_rate: Rate) -> Movie:
     """Send the file at `path` and publish it; see `Client.upload`."""
     with Source(path) as source, SourceHash(source) as source_hash:
         return Uploader(client, source, source_hash, options, progress, limit_rate).run()
@@ -138,7 +136,7 @@ class Uploader:
         source_hash: SourceHash,
         options: UploadOptions,
         progress: ProgressCallback,
-        limit_rate: int | None,
+        limit_rate: Rate,
     ) -> None:
         self._client = client
         self._source = source
@@ -146,8 +144,8 @@ class Uploader:
         self._options = options
         self._progress = progress
         self._retry = client.retry()
-        self._pacer = Pacer(limit_rate)
-        self._segment = SegmentSize(limit_rate)
+        self._pacer = pacer_for(limit_rate)
+        self._segment = SegmentSize(self._pacer.rate)
         self._buffer = memoryview(bytearray(self._pacer.slice))
         self._fingerprint = source.fingerprint()
         self._step = Step.CREATE

@@ -49,11 +49,11 @@ class Movie(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Upload(msgspec.Struct, frozen=True, kw_only=True):
-    """A transfer to the server that is not published yet; `movie` is an id once it is."""
+    """A transfer to the server that is not published yet; `movie` is an id once it is, `size` None if not known yet."""
 
     id: str
     name: str
-    size: int
+    size: int | None
     offset: int
     state: str
     movie: int | None = None

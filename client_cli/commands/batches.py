@@ -2,46 +2,100 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
-from typing import Any, Final, TypeVar
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import ExitStack, closing
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, Final, TypeVar
 
 from client_cli.app import App
 from client_cli.bars import Bars
 from youku_evloop.errors import Interrupted, YoukuError
+
+if TYPE_CHECKING:
+    from client_cli.client import Client
 
 ItemT = TypeVar("ItemT")
 
 STOPPED: Final = "Stopped. Repeat the same command: it goes on where this one was."
 
 
+@dataclass(frozen=True, slots=True)
+class Result:
+    """What came of one transfer, in the three shapes of `Output.item`."""
+
+    value: dict[str, Any]
+    identity: object
+    words: str
+
+
 def run_batch(
     app: App,
     done: str,
     items: Sequence[ItemT],
-    transfer: Callable[[ItemT, Bars], dict[str, Any]],
+    transfer: Callable[[Client, ItemT, Bars], Result],
     name: Callable[[ItemT], dict[str, Any]],
+    *,
+    jobs: int = 1,
+    besides: dict[str, Any] | None = None,
+    stopped: str = STOPPED,
 ) -> None:
-    """Transfer the items one after the other, then print the document `{done: [...], "failed": [...]}`.
+    """Transfer the items, `jobs` at once, then print the document `{done: [...], "failed": [...], **besides}`.
 
     A single item's error is raised as it is. Of several items each error is said when it happens, the others are tried
-    all the same, and at the end the first error is raised again. `name` says in the document which item failed.
+    all the same, and at the end the first error is raised again. `name` says in the document which item failed. Both
+    lists are in the order of the items. `stopped` is said after Ctrl-C.
     """
-    results: list[dict[str, Any]] = []
-    failures: list[dict[str, Any]] = []
-    first: YoukuError | None = None
-    bars = app.bars()
+    outcomes: dict[int, Result | YoukuError] = {}
+    try:
+        with ExitStack() as open_clients:
+            run = _runner(app, len(items), jobs, open_clients)
+            bars = app.bars()
+            numbered = list(enumerate(items))
+            with closing(run(numbered, lambda client, pair: transfer(client, pair[1], bars))) as ended:
+                for (number, _item), outcome in ended:
+                    outcomes[number] = outcome
+                    _say(app, outcome, is_alone=len(items) == 1)
+    except KeyboardInterrupt:
+        raise Interrupted(stopped) from None
+    in_order = [outcomes[number] for number in range(len(items))]
+    results = [outcome.value for outcome in in_order if isinstance(outcome, Result)]
+    errors = [(item, error) for item, error in zip(items, in_order, strict=True) if isinstance(error, YoukuError)]
+    failures = [{**name(item), "error": error.code, "message": error.message} for item, error in errors]
+    app.output.document({done: results, "failed": failures, **(besides or {})})
+    if errors:
+        first = errors[0][1]
+        message = f"{len(errors)} of {len(items)} failed. The first: {first.message}"
+        raise type(first)(message, **first.facts) from first
+
+
+Outcomes = Iterator[tuple[Any, Any]]
+
+
+def _runner(app: App, count: int, jobs: int, open_clients: ExitStack) -> Callable[..., Any]:
+    """What runs a function on all items: here and now, or in threads with a client for each."""
+    youku = open_clients.enter_context(app.client())
+    at_once = min(jobs, count)
+    if at_once < 2:
+        return lambda items, work: _one_by_one(youku, items, work)
+    from client_cli.crew import in_parallel
+
+    youku.connection()  # who the server is, is found out once
+    clients = [youku, *(open_clients.enter_context(youku.clone()) for _ in range(at_once - 1))]
+    return lambda items, work: in_parallel(clients, items, work)
+
+
+def _one_by_one(youku: Client, items: Sequence[Any], work: Callable[[Client, Any], Result]) -> Outcomes:
     for item in items:
         try:
-            results.append(transfer(item, bars))
-        except KeyboardInterrupt:
-            raise Interrupted(STOPPED) from None
+            yield item, work(youku, item)
         except YoukuError as error:
-            if len(items) == 1:
-                raise
-            first = first or error
-            failures.append({**name(item), "error": error.code, "message": error.message})
-            app.message(f"youku: {error.message}")
-    app.output.document({done: results, "failed": failures})
-    if first is not None:
-        message = f"{len(failures)} of {len(items)} failed. The first: {first.message}"
-        raise type(first)(message, **first.facts) from first
+            yield item, error
+
+
+def _say(app: App, outcome: Result | YoukuError, *, is_alone: bool) -> None:
+    if isinstance(outcome, Result):
+        app.output.item(outcome.value, outcome.identity, outcome.words)
+    elif is_alone:
+        raise outcome
+    else:
+        app.message(f"youku: {outcome.message}")

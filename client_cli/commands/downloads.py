@@ -2,21 +2,28 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING, Final
 
 import click
 
 from client_cli import text
 from client_cli.app import App
 from client_cli.commands import completion
-from client_cli.commands.batches import run_batch
+from client_cli.commands.batches import Result, run_batch
 from client_cli.framework import command, pass_app
 from client_cli.names import readable
+from client_cli.output import Form
 from youku_evloop.errors import BadRequest
 
 if TYPE_CHECKING:
     from client_cli.bars import Bars
+    from client_cli.client import Client
     from client_cli.download import Download
+    from client_cli.pace import Pacer
+
+STANDARD_OUTPUT: Final = "-"
 
 
 @command(
@@ -27,46 +34,71 @@ if TYPE_CHECKING:
     ),
     examples=(
         ("youku download 12", "Fetch movie 12 into the current directory."),
-        ("youku download 12 -o copy.avi", "Under another name."),
-        ("youku download 12 13 14 -o ~/Videos --limit-rate 2M", "Several, gently."),
+        ("youku download 12 -o copy.avi --parts 4", "Under another name, over four connections."),
+        ("youku download 12 13 14 -o ~/Videos --jobs 2 --limit-rate 2M", "Several, two at once, gently."),
+        ("youku download 12 -o - | mpv -", "Watch it while it comes."),
     ),
 )
 @click.argument(
     "movie_ids", metavar="ID...", nargs=-1, required=True, type=click.IntRange(1), shell_complete=completion.movies
 )
-@click.option("-o", "--output", metavar="PATH", help="A file or a directory (the title, in the current directory).")
+@click.option(
+    "-o", "--output", metavar="PATH", help="A file or a directory (the title, in the current directory); `-` to a pipe."
+)
 @click.option("--restart", is_flag=True, help="Throw a partial download away and start over.")
 @click.option("--force", is_flag=True, help="Replace a file that is another one.")
-@click.option("--limit-rate", metavar="RATE", help="Bytes per second at most: 500k, 2.5M, 1G.")
+@click.option("--jobs", type=click.IntRange(1, 64), default=1, metavar="N", help="Movies at once (1).")
+@click.option("--parts", type=click.IntRange(1, 64), default=1, metavar="N", help="Connections for each movie (1).")
+@click.option("--limit-rate", metavar="RATE", help="Bytes per second at most, of all together: 500k, 2.5M, 1G.")
 @pass_app
 def download(
-    app: App, movie_ids: tuple[int, ...], output: str | None, restart: bool, force: bool, limit_rate: str | None
+    app: App,
+    movie_ids: tuple[int, ...],
+    output: str | None,
+    restart: bool,
+    force: bool,
+    jobs: int,
+    parts: int,
+    limit_rate: str | None,
 ) -> None:
     """Fetch movies and check that they arrived as they are.
 
     Until it is complete a download is called `<name>.part`; it goes on where it stopped when the same command is
-    repeated.
+    repeated. What goes to standard output (`-o -`) is compared with the hash too: exit code 10 says that it was wrong.
     """
-    from client_cli.pace import parse_rate
+    from client_cli.pace import shared_pacer
 
-    rate = parse_rate(limit_rate) if limit_rate else None
+    pacer = shared_pacer(limit_rate, min(jobs, len(movie_ids)) * parts)
+    if output == STANDARD_OUTPUT:
+        _check_stream(app, movie_ids, parts)
+        _stream(app, movie_ids[0], pacer)
+        return
     _check_output(output, len(movie_ids))
+
+    def fetch(youku: Client, movie_id: int, bars: Bars) -> Result:
+        movie = youku.movie(movie_id)
+        with bars.showing(text.visible(movie.name)) as progress:
+            done = youku.download(
+                movie, output, restart=restart, force=force, parts=parts, progress=progress, limit_rate=pacer
+            )
+        value = {
+            "movie": done.movie,
+            "path": readable(done.path),
+            "resumed_from": done.resumed_from,
+            "was_there": done.was_there,
+        }
+        return Result(value, movie_id, _words(done))
+
+    run_batch(app, "downloaded", movie_ids, fetch, lambda movie_id: {"movie": movie_id}, jobs=jobs)
+
+
+def _stream(app: App, movie_id: int, pacer: Pacer) -> None:
     with app.client() as youku:
-
-        def fetch(movie_id: int, bars: Bars) -> dict[str, Any]:
-            movie = youku.movie(movie_id)
-            with bars.showing(text.visible(movie.name)) as progress:
-                done = youku.download(movie, output, restart=restart, force=force, progress=progress, limit_rate=rate)
-            result = {
-                "movie": done.movie,
-                "path": readable(done.path),
-                "resumed_from": done.resumed_from,
-                "was_there": done.was_there,
-            }
-            app.output.item(result, movie_id, _words(done))
-            return result
-
-        run_batch(app, "downloaded", movie_ids, fetch, lambda movie_id: {"movie": movie_id})
+        movie = youku.movie(movie_id)
+        with app.bars().showing(text.visible(movie.name)) as progress:
+            youku.stream(movie, sys.stdout.buffer.write, progress=progress, limit_rate=pacer)
+    sys.stdout.buffer.flush()
+    app.message(f"{text.visible(movie.name)}  ({text.size(movie.size)}, hash verified)")
 
 
 def _words(done: Download) -> str:
@@ -78,7 +110,14 @@ def _words(done: Download) -> str:
 
 
 def _check_output(output: str | None, count: int) -> None:
-    from pathlib import Path
-
     if output is not None and count > 1 and not Path(output).is_dir():
         raise BadRequest(f"Several movies need a directory, and {output} is none: make it, or name another with -o.")
+
+
+def _check_stream(app: App, movie_ids: tuple[int, ...], parts: int) -> None:
+    if len(movie_ids) > 1 or parts > 1:
+        raise BadRequest("To standard output goes a single movie, in one part: leave out the others, and --parts.")
+    if app.output.form in (Form.JSON, Form.JSON_LINES):
+        raise BadRequest("With -o - the movie itself is on standard output: leave out --json.")
+    if sys.stdout.isatty():
+        raise BadRequest("A movie is nothing to read on a terminal: send it to a file or a program.")

@@ -2,23 +2,30 @@
 
 from __future__ import annotations
 
+import sys
 from decimal import Decimal, InvalidOperation
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final
 
 import click
 
 from client_cli import text
 from client_cli.app import App
-from client_cli.commands.batches import run_batch
+from client_cli.commands.batches import STOPPED, Result, run_batch
+from client_cli.directories import files_below
 from client_cli.framework import YoukuCommand, YoukuGroup, command, pass_app
 from client_cli.names import readable
 from client_cli.output import Column
 from client_cli.progress import Phase, Progress, ProgressCallback
-from youku_evloop.errors import BadRequest
+from youku_evloop.errors import BadRequest, NotFound
 
 if TYPE_CHECKING:
     from client_cli.bars import Bars
+    from client_cli.client import Client
+    from client_cli.values import Upload
+
+STANDARD_INPUT: Final = Path("-")
+STREAM_STOPPED: Final = "Stopped. What standard input had brought was thrown away: begin again."
 
 COLUMNS = (
     Column("ID"),
@@ -48,12 +55,14 @@ def parse_price(_context: click.Context, _parameter: click.Parameter, value: str
     "upload",
     document=(
         '{"uploaded": [{"path": TEXT, "movie": MOVIE}, ...], "failed": [{"path": TEXT, "error": CODE, '
-        '"message": TEXT}, ...]}'
+        '"message": TEXT}, ...], "skipped": [{"path": TEXT, "reason": TEXT}, ...]}'
     ),
     examples=(
         ("youku upload holiday.avi", "Publish a free movie under its file name."),
         ("youku upload feature.mkv --charge --title 'The Feature' --price 9.90", "A paid one."),
-        ("youku upload *.mp4 --json", "Several, with one document about all of them."),
+        ("youku upload *.mp4 --jobs 3 --json", "Several, three at once, with one document about all of them."),
+        ("youku upload ~/Videos --recursive", "All files of a directory and those below it."),
+        ("ffmpeg -i in.mov -f matroska - | youku upload - --title Holiday", "What another program makes."),
     ),
 )
 @click.argument("paths", metavar="PATH...", nargs=-1, required=True, type=click.Path(path_type=Path, readable=False))
@@ -63,28 +72,56 @@ def parse_price(_context: click.Context, _parameter: click.Parameter, value: str
 @click.option("--price", metavar="YUAN", callback=parse_price, help="Its price (the server's).")
 @click.option("--vip-price", metavar="YUAN", callback=parse_price, help="Its price for VIPs (the server's).")
 @click.option("--again", is_flag=True, help="Even if these bytes have this title already.")
-@click.option("--limit-rate", metavar="RATE", help="Bytes per second at most: 500k, 2.5M, 1G.")
+@click.option("--recursive", is_flag=True, help="Directories too: all files in them, hidden and empty ones left out.")
+@click.option("--jobs", type=click.IntRange(1, 64), default=1, metavar="N", help="Files at once (1).")
+@click.option("--limit-rate", metavar="RATE", help="Bytes per second at most, of all together: 500k, 2.5M, 1G.")
 @pass_app
-def upload(app: App, /, paths: tuple[Path, ...], limit_rate: str | None, **options: Any) -> None:
-    """Send files and publish them (administrators).
+def upload(
+    app: App, /, paths: tuple[Path, ...], recursive: bool, jobs: int, limit_rate: str | None, **options: Any
+) -> None:
+    """Send files and publish them (administrators); PATH may be `-` for standard input.
 
-    An upload that was cut off goes on where it stopped when the same command is repeated.
+    An upload that was cut off goes on where it stopped when the same command is repeated; one from standard input,
+    whose bytes come only once, survives lost connections but not the end of the command.
     """
-    from client_cli.pace import parse_rate
+    from client_cli.pace import shared_pacer
 
-    rate = parse_rate(limit_rate) if limit_rate else None
     movie_options = _movie_options(len(paths), **options)
-    with app.client() as youku:
+    files, skipped = files_below(paths) if recursive else (list(paths), [])
+    _check_paths(files, recursive, movie_options["title"])
+    pacer = shared_pacer(limit_rate, max(min(jobs, len(files)), 1))
+    for entry in skipped:
+        app.message(f"Skipped {text.visible(entry['path'])}: {entry['reason']}.")
 
-        def send(path: Path, bars: Bars) -> dict[str, Any]:
-            with bars.showing(text.visible(readable(path.name))) as progress:
+    def send(youku: Client, path: Path, bars: Bars) -> Result:
+        with bars.showing(text.visible(readable(path.name))) as progress:
+            if path == STANDARD_INPUT:
+                movie = youku.upload_stream(sys.stdin.buffer, progress=progress, limit_rate=pacer, **movie_options)
+            else:
                 telling = _telling_of_a_resume(app, path, progress)
-                movie = youku.upload(path, progress=telling, limit_rate=rate, **movie_options)
-            result = {"path": readable(path), "movie": movie}
-            app.output.item(result, movie.id, f"{movie.id}  {text.visible(movie.name)}  ({text.size(movie.size)})")
-            return result
+                movie = youku.upload(path, progress=telling, limit_rate=pacer, **movie_options)
+        words = f"{movie.id}  {text.visible(movie.name)}  ({text.size(movie.size)})"
+        return Result({"path": readable(path), "movie": movie}, movie.id, words)
 
-        run_batch(app, "uploaded", paths, send, lambda path: {"path": readable(path)})
+    run_batch(
+        app,
+        "uploaded",
+        files,
+        send,
+        lambda path: {"path": readable(path)},
+        jobs=jobs,
+        besides={"skipped": skipped},
+        stopped=STREAM_STOPPED if STANDARD_INPUT in files else STOPPED,
+    )
+
+
+def _check_paths(files: list[Path], recursive: bool, title: str | None) -> None:
+    if not files:
+        raise NotFound("There is no file to upload in these directories.")
+    if title is not None and len(files) > 1:
+        raise BadRequest("--title is for a single file: give several files their titles one by one.")
+    if STANDARD_INPUT in files and (title is None or len(files) > 1 or recursive):
+        raise BadRequest("Standard input is uploaded alone, and has no name: give it a --title.")
 
 
 def _telling_of_a_resume(app: App, path: Path, progress: ProgressCallback) -> ProgressCallback:
@@ -95,7 +132,7 @@ def _telling_of_a_resume(app: App, path: Path, progress: ProgressCallback) -> Pr
         nonlocal begun
         if step.phase is Phase.TRANSFERRING and not begun:
             begun = True
-            if step.done:
+            if step.done and step.total is not None:
                 held = f"{text.size(step.done)} of {text.size(step.total)}"
                 app.message(f"{text.visible(readable(path.name))}: the server has {held} already; resuming from there.")
         progress(step)
@@ -145,8 +182,8 @@ def _list_uploads(app: App) -> None:
     rows = [
         (
             upload.id,
-            f"{upload.offset * 100 // upload.size}%" if app.output.is_for_people else str(upload.offset),
-            app.output.size(upload.size),
+            _done(app, upload),
+            app.output.size(upload.size) if upload.size is not None else "-",
             upload.state,
             app.output.moment(upload.create_time),
             app.output.moment(upload.expire_time),
@@ -156,6 +193,13 @@ def _list_uploads(app: App) -> None:
     ]
     app.output.table(COLUMNS, rows, found, [upload.id for upload in found])
     app.output.document({"uploads": found})
+
+
+def _done(app: App, upload: Upload) -> str:
+    """For people the share, where it is known; otherwise bytes."""
+    if app.output.is_for_people and upload.size is not None:
+        return f"{upload.offset * 100 // upload.size}%"
+    return app.output.size(upload.offset)
 
 
 def _movie_options(

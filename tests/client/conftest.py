@@ -9,10 +9,8 @@ from pathlib import Path
 
 import pytest
 
-from client_cli import client as client_module
 from client_cli.client import Client
 from client_cli.login import FEWEST_ROUNDS, verifier
-from client_cli.retry import Retry
 from tests.client.command import Command
 from tests.client.peer import TOKEN, Peer
 
@@ -28,7 +26,7 @@ def peer() -> Iterator[Peer]:
 def pauses(monkeypatch: pytest.MonkeyPatch) -> list[float]:
     """The seconds that clients pause between their tries; nobody really waits."""
     taken: list[float] = []
-    monkeypatch.setattr(client_module, "Retry", partial(Retry, sleep=taken.append))
+    monkeypatch.setattr(Client, "_pause", lambda client, seconds: taken.append(seconds))
     return taken
 
 
