@@ -11,7 +11,7 @@ from typing import Any, Final
 from blake3 import blake3
 
 from tests.support.proxy import Proxy
-from tests.support.server import CHECKOUT, PROGRAMS, Person, RunningServer, eventually, finish, run
+from tests.support.server import CHECKOUT, PROGRAMS, Person, RunningServer, eventually, finish, plain_environment, run
 from tests.system.conftest import MakeFile
 from youku_evloop.errors import ExitCode
 
@@ -264,8 +264,8 @@ def test_a_machine_that_was_switched_off_keeps_what_was_durable(
         assert wire.read(read["body"]) == content
 
 
-def test_the_programs_are_the_ones_that_people_install() -> None:
+def test_the_programs_are_the_ones_that_people_install(tmp_path: Path) -> None:
     for name in ("youku", "youku-server"):
-        outcome = run([str(PROGRAMS / name), "--version"], {})
+        outcome = run([str(PROGRAMS / name), "--version"], plain_environment(tmp_path))
         assert outcome.code == ExitCode.OK
         assert outcome.stdout.startswith(name)
