@@ -62,6 +62,7 @@ class Peer:
         self.claims: dict[str, Conversation] = {}
         self.accounts: dict[str, tuple[bytes, bytes, bytes, int]] = {}
         self.connections = 0
+        self.lock = threading.Lock()
         self._conversations: list[Conversation] = []
         self._threads: list[threading.Thread] = []
         self._listener = socket.create_server(("127.0.0.1", 0))
@@ -172,7 +173,8 @@ class Conversation:
             handler = HANDLERS.get(op)
             if handler is None:
                 raise UnknownCommand(f"There is no command {op!r}.", op=op)
-            reply = handler(self, size, **request)
+            with contextlib.nullcontext() if op == "upload.write" else self.peer.lock:  # a body takes its time
+                reply = handler(self, size, **request)
         except YoukuError as error:
             self.read_body(self.decoder.body_left, lambda data: None)
             self.link.sendall(encode_frame({**error.as_reply(), "id": request_id}))
@@ -277,7 +279,7 @@ class Conversation:
         self.show(body, movie)
         return {"hash": blake3(self.peer.blobs[movie][:length]).hexdigest()}
 
-    def create(self, body: int, name: str, size: int, fingerprint: str, **options: Any) -> dict[str, Any]:
+    def create(self, body: int, name: str, size: int | None, fingerprint: str | None, **options: Any) -> dict[str, Any]:
         self.require_user()
         known = False
         for number, movie in self.peer.movies.items():
@@ -286,7 +288,7 @@ class Conversation:
                 if movie["name"] == name and not options["again"]:
                     raise Conflict(f"Movie {number} is this.", movie=number)
         upload = next(
-            (upload for upload in self.peer.uploads.values() if upload["fingerprint"] == fingerprint),
+            (upload for upload in self.peer.uploads.values() if fingerprint and upload["fingerprint"] == fingerprint),
             None,
         )
         if upload is None:
@@ -301,6 +303,8 @@ class Conversation:
 
     def write(self, body: int, upload: str, offset: int) -> dict[str, Any]:
         part = self.part(upload)
+        if self.peer.uploads[upload]["size"] is None:
+            self.peer.claims[upload] = self  # nothing else can take over an upload that only its id finds again
         if self.peer.claims[upload] is not self:
             raise Superseded("Another connection has taken this upload over.")
         if offset != len(part):
@@ -310,7 +314,7 @@ class Conversation:
         part += received
         return {"offset": len(part)}
 
-    def finish(self, body: int, upload: str, hash: str) -> dict[str, Any]:
+    def finish(self, body: int, upload: str, hash: str, size: int | None = None) -> dict[str, Any]:
         found = self.peer.uploads.get(upload)
         if found is not None and found["movie"] is not None:
             return {"movie": self.peer.movies[found["movie"]]}
@@ -318,7 +322,7 @@ class Conversation:
         for number, movie in self.peer.movies.items():
             if movie["hash"] == hash:
                 return {"movie": self.peer.movies[self.peer.publish(upload, self.peer.blobs[number])]}
-        if len(part) < self.peer.uploads[upload]["size"]:
+        if len(part) < (self.peer.uploads[upload]["size"] or size or 0):
             raise WrongOffset("Bytes are missing.", offset=len(part))
         if blake3(part).hexdigest() != hash:
             del self.peer.uploads[upload], self.peer.parts[upload]
@@ -338,6 +342,10 @@ class Conversation:
     def list_uploads(self, body: int) -> dict[str, Any]:
         self.require_user()
         return {"uploads": [self.describe(upload) for upload in self.peer.uploads.values() if upload["movie"] is None]}
+
+    def status(self, body: int, upload: str) -> dict[str, Any]:
+        self.part(upload)
+        return {"upload": self.describe(self.peer.uploads[upload])}
 
     def cancel(self, body: int, upload: str) -> dict[str, Any]:
         self.part(upload)
@@ -369,5 +377,6 @@ HANDLERS: dict[str, Callable[..., dict[str, Any]]] = {
     "upload.write": Conversation.write,
     "upload.finish": Conversation.finish,
     "upload.list": Conversation.list_uploads,
+    "upload.status": Conversation.status,
     "upload.cancel": Conversation.cancel,
 }
