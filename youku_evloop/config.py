@@ -66,6 +66,9 @@ class Keeping:
     """What one user's movies and unfinished uploads may take together; None: whatever there is."""
     keep_deleted: float = DEFAULT_KEEP_DELETED
     """Days for which a deleted movie can be restored."""
+    sync_every: int = 64 * 1024 * 1024
+    """Bytes that a power loss may cost a client to send again; syncing more often would wait for the disk more often.
+    With three times as many unsynced the client waits, or else the kernel would make the whole process wait."""
 
     def kept_free(self, total: int) -> int:
         """Bytes to leave free on a filesystem of `total` bytes."""

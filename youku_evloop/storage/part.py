@@ -90,12 +90,12 @@ class Part:
             running.update(chunk)
 
     def cut_back(self, size: int) -> None:
-        """Forget the bytes from `size` on; the hash begins anew."""
+        """Forget the bytes from `size` on; the hash begins anew. On `OSError` nothing has changed."""
+        self._files.truncate(self.fd, size)
         self._hash = RunningHash()
         self.size = size
         self.synced = min(self.synced, size)
         self.is_doubtful = False
-        self._files.truncate(self.fd, size)
 
     def sync(self) -> int:
         """Bring the bytes to the disk itself; answers how many are safe there. Blocks: for a worker thread.

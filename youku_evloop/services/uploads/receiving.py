@@ -17,10 +17,8 @@ from youku_evloop.services.uploads.creating import LARGEST_SIZE
 
 log = logging.getLogger(__name__)
 
-SYNC_EVERY: Final = 64 * 1024 * 1024
-"""Bytes that a power loss may cost a client to send again; syncing more often would wait for the disk more often."""
-MOST_UNSYNCED: Final = 3 * SYNC_EVERY
-"""A disk that is so far behind makes its client wait: else the kernel would make the whole process wait for it."""
+FALLEN_BEHIND: Final = 3
+"""Times `sync_every`: where the disk is so far behind, the client waits for it."""
 
 Receive = Callable[[Callable[[memoryview], object]], None]
 """Reads the body of a request and hands its pieces to what it is given."""
@@ -50,9 +48,10 @@ def write(library: Library, held: Claim, offset: int, count: int, receive: Recei
         receive(take)
     except OSError as problem:
         raise disk_failure(problem, max(upload.size - part.size, 0)) from problem
-    if part.unsynced >= MOST_UNSYNCED:
+    due = library.keeping.sync_every
+    if part.unsynced >= FALLEN_BEHIND * due:
         _sync(library, upload)
-    elif part.unsynced >= SYNC_EVERY and not upload.is_syncing:
+    elif part.unsynced >= due and not upload.is_syncing:
         library.spawn(sync_in_background, library, upload)
     return position
 
@@ -83,7 +82,7 @@ def sync_in_background(library: Library, upload: OpenUpload) -> None:
 def _sync(library: Library, upload: OpenUpload) -> None:
     part = upload.part
     with library.hold(("sync", upload.id)):
-        if part.fd < 0 or part.unsynced < SYNC_EVERY:
+        if part.fd < 0 or part.unsynced < library.keeping.sync_every:
             return
         try:
             durable = on_disk(library, part.sync)

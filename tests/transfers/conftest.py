@@ -1,0 +1,18 @@
+"""Where the stages of the small libraries stand: in memory where there is a filesystem for that."""
+
+from __future__ import annotations
+
+import tempfile
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+MEMORY = Path("/dev/shm")
+
+
+@pytest.fixture
+def stages() -> Iterator[Path]:
+    """A directory that is gone afterwards."""
+    with tempfile.TemporaryDirectory(prefix="youku-", dir=MEMORY if MEMORY.is_dir() else None) as path:
+        yield Path(path)
