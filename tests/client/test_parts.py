@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import threading
 from itertools import pairwise
 from pathlib import Path
 from typing import Any
@@ -16,9 +17,10 @@ from client_cli.client import Client
 from client_cli.hashing import RunningHash
 from client_cli.pace import SLOWEST_RATE, Pacer, shared_pacer
 from client_cli.progress import Phase, Progress
-from client_cli.ranges import SMALLEST_PIECE, Range, pieces_of
+from client_cli.ranges import SMALLEST_PIECE, Range, RangeRecord, pieces_of
 from tests.client.peer import TOKEN, Peer
-from youku_evloop.errors import BadRequest, IntegrityFailure, NoSpace, YoukuError
+from tests.support.server import LIMIT
+from youku_evloop.errors import BadRequest, IntegrityFailure, NoSpace, Unreachable
 
 DATA = os.urandom(9_000_000)
 PART = Path("A movie.avi.part")
@@ -36,20 +38,36 @@ def reads(peer: Peer) -> list[tuple[int, int | None]]:
     return sorted((asked["offset"], asked.get("length")) for op, asked in peer.requests if op == "movie.read")
 
 
-def interrupt(peer: Peer, movie: int, parts: int, cuts: list[int]) -> None:
-    """Leave a download in parts behind that was cut off."""
-    peer.cuts = [10**9, *cuts]
-    with (
-        Client(peer.address, token=TOKEN, retries=0) as youku,
-        pytest.raises(YoukuError, match=r"lost|Stopped"),
-    ):
-        youku.download(movie, parts=parts)
-    peer.cuts = []
+def meet(peer: Peer, count: int) -> None:
+    """Nothing is answered to a read before so many have been asked for at once."""
+    all_here = threading.Barrier(count, timeout=LIMIT)
+    left = [all_here] * count
+
+    def wait(op: str, arguments: dict[str, Any]) -> None:
+        if op == "movie.read" and left:
+            left.pop().wait()
+
+    peer.before = wait
+
+
+def leave_behind(peer: Peer, youku: Client, movie: int) -> list[tuple[int, int]]:
+    """Three ranges of a download that was interrupted."""
+    spans = [(0, 1_000_000), (3_000_000, 4_000_001), (6_000_000, 7_654_321)]
+    ranges = []
+    with PART.open("wb") as part:
+        for start, end in spans:
+            part.seek(start)
+            part.write(DATA[start:end])
+            ranges.append(Range(start))
+            ranges[-1].take(memoryview(DATA)[start:end])
+    RangeRecord(PART).save(youku.movie(movie), ranges)
     peer.requests.clear()
+    return spans
 
 
 def test_a_movie_comes_in_parts_over_several_connections(peer: Peer, youku: Client, movie: int) -> None:
     seen: list[Progress] = []
+    meet(peer, 3)
     assert youku.download(movie, parts=3, progress=seen.append).path.read_bytes() == DATA
     assert reads(peer) == [(0, 3_000_000), (3_000_000, 3_000_000), (6_000_000, None)]
     assert peer.connections == 4
@@ -67,21 +85,33 @@ def test_a_small_movie_is_not_cut_to_pieces(peer: Peer, youku: Client, movie: in
 
 def test_parts_that_are_cut_go_on_by_themselves(peer: Peer, youku: Client, movie: int, pauses: list[float]) -> None:
     peer.cuts = [10**9, 1_000_000, 2_000_000, 500_000]
+    meet(peer, 3)
     assert youku.download(movie, parts=3).path.read_bytes() == DATA
     assert len(pauses) == 3
 
 
 @pytest.mark.parametrize("parts", [1, 2, 3, 5])
 def test_a_later_run_goes_on_with_all_ranges(peer: Peer, youku: Client, movie: int, parts: int) -> None:
-    interrupt(peer, movie, 3, [1_000_000, 1_000_000, 1_000_000])
-    held = json.loads(MAP.read_text())["ranges"]
-    there = sum(end - start for start, end, _hash in held)
-    assert 0 < there < len(DATA)
+    spans = leave_behind(peer, youku, movie)
+    there = sum(end - start for start, end in spans)
     done = youku.download(movie, parts=parts)
     assert (done.resumed_from, done.path.read_bytes()) == (there, DATA)
     assert not PART.exists()
     assert not MAP.exists()
-    assert not any(start < offset < end for offset, _ in reads(peer) for start, end, _hash in held)
+    assert not any(start < offset < end for offset, _ in reads(peer) for start, end in spans)
+
+
+def test_what_a_run_that_failed_has_received_is_kept(peer: Peer, youku: Client, movie: int) -> None:
+    peer.cuts = [10**9, 1_000_000, 1_000_000, 1_000_000]
+    with (
+        Client(peer.address, token=TOKEN, retries=0) as first,
+        pytest.raises(Unreachable, match="lost"),
+    ):
+        first.download(movie, parts=3)
+    held = json.loads(MAP.read_text())["ranges"]
+    done = youku.download(movie, parts=3)
+    assert done.resumed_from == sum(end - start for start, end, _hash in held) > 0
+    assert done.path.read_bytes() == DATA
 
 
 def test_a_beginning_that_came_in_order_is_gone_on_with_in_parts(peer: Peer, youku: Client, movie: int) -> None:
@@ -98,25 +128,24 @@ def test_a_beginning_of_other_bytes_is_not_gone_on_with_in_parts(youku: Client, 
 
 
 def test_a_range_that_a_crash_spoiled_is_fetched_again(peer: Peer, youku: Client, movie: int) -> None:
-    interrupt(peer, movie, 3, [1_000_000, 1_000_000, 1_000_000])
+    start, _end = leave_behind(peer, youku, movie)[1]
     spoiled = bytearray(PART.read_bytes())
-    start, _end, _hash = json.loads(MAP.read_text())["ranges"][0]
     spoiled[start : start + 100] = bytes(100)
     PART.write_bytes(spoiled)
     done = youku.download(movie, parts=2)
     assert done.path.read_bytes() == DATA
-    assert start in [offset for offset, _ in reads(peer)]
+    assert done.resumed_from == 2_654_321
 
 
 def test_a_part_file_that_became_shorter_is_fetched_again(peer: Peer, youku: Client, movie: int) -> None:
-    interrupt(peer, movie, 3, [1_000_000, 1_000_000, 1_000_000])
+    leave_behind(peer, youku, movie)
     os.truncate(PART, 10)
     assert youku.download(movie).path.read_bytes() == DATA
 
 
 @pytest.mark.parametrize("damage", ["", "{}", "[]", "not json"])
 def test_parts_without_a_record_are_never_trusted(peer: Peer, youku: Client, movie: int, damage: str) -> None:
-    interrupt(peer, movie, 3, [1_000_000, 1_000_000, 1_000_000])
+    leave_behind(peer, youku, movie)
     MAP.write_text(damage)
     with pytest.raises(IntegrityFailure, match="--restart"):
         youku.download(movie, parts=2)
@@ -127,14 +156,14 @@ def test_parts_without_a_record_are_never_trusted(peer: Peer, youku: Client, mov
 
 
 def test_parts_of_another_movie_are_not_gone_on_with(peer: Peer, youku: Client, movie: int) -> None:
-    interrupt(peer, movie, 3, [1_000_000, 1_000_000, 1_000_000])
+    leave_behind(peer, youku, movie)
     other = peer.add_movie(DATA[::-1], "A movie.avi")
     with pytest.raises(IntegrityFailure, match="other bytes"):
         youku.download(other, parts=2)
 
 
 def test_a_record_without_its_part_is_forgotten(peer: Peer, youku: Client, movie: int) -> None:
-    interrupt(peer, movie, 3, [1_000_000, 1_000_000, 1_000_000])
+    leave_behind(peer, youku, movie)
     PART.unlink()
     done = youku.download(movie)
     assert (done.resumed_from, done.path.read_bytes()) == (0, DATA)
