@@ -49,6 +49,9 @@ class Funnel:
     def pending(self) -> bool:
         return False
 
+    def unacknowledged(self) -> int:
+        return 0
+
     def shutdown(self) -> None: ...
 
     def abandon(self) -> None: ...
