@@ -23,6 +23,8 @@ SHORT: Final = content("short", 700)
 CONTENTS: Final = {"film": FILM, "short": SHORT, "stream": content("stream", 9_000), "again": FILM}
 """Title -> bytes."""
 
+MEMORY: Final = next((path for path in (Path("/dev/shm"),) if path.is_dir()), None)
+"""Where small databases are quick: a filesystem in memory, if there is one."""
 TRIES: Final = 10
 
 Scenario = Callable[[Play], None]

@@ -8,11 +8,11 @@ from pathlib import Path
 
 import pytest
 
-MEMORY = Path("/dev/shm")
+from tests.support.scenarios import MEMORY
 
 
 @pytest.fixture
 def stages() -> Iterator[Path]:
     """A directory that is gone afterwards."""
-    with tempfile.TemporaryDirectory(prefix="youku-", dir=MEMORY if MEMORY.is_dir() else None) as path:
+    with tempfile.TemporaryDirectory(prefix="youku-", dir=MEMORY) as path:
         yield Path(path)
