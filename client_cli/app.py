@@ -74,7 +74,7 @@ class App:
 
     def confirm(self, question: str, option: str) -> bool:
         """Whether somebody on the terminal says yes; raises `BadRequest`, naming the option, where nobody is there."""
-        self.require_person(f"This cannot be undone and nobody is here to ask: add {option}.")
+        self.require_person(f"This needs a yes, and nobody is here to ask: add {option}.")
         sys.stderr.write(f"{question} [y/N] ")
         sys.stderr.flush()
         return sys.stdin.readline().strip().lower() in ("y", "yes")

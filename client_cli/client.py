@@ -12,6 +12,7 @@ from __future__ import annotations
 import threading
 import time
 from collections.abc import Callable, Iterator
+from datetime import datetime
 from pathlib import Path
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, Final, Literal, Self
@@ -23,7 +24,7 @@ from client_cli.pace import Rate
 from client_cli.progress import ProgressCallback, no_progress
 from client_cli.retry import DEFAULT_RETRIES, Retry, RetryCallback, is_temporary, no_report
 from client_cli.trust import Trust
-from client_cli.values import Movie, MoviePage, Session, Upload, User
+from client_cli.values import Deletion, Movie, MoviePage, Session, Upload, User
 from youku_evloop.errors import BadRequest, Interrupted, YoukuError
 
 if TYPE_CHECKING:
@@ -170,9 +171,13 @@ class Client:
         """One movie with its description; raises `NotFound`."""
         return values.read(Movie, self.call("movie.show", movie=movie).get("movie"))
 
-    def delete(self, movie: int) -> None:
-        """Take a movie out of the lists (administrators)."""
-        self.call("movie.delete", movie=movie)
+    def delete(self, movie: int) -> datetime | None:
+        """Take a movie out of the lists (administrators); until when `restore` can bring it back, if it can."""
+        return values.read(Deletion, self.call("movie.delete", movie=movie)).restorable_until
+
+    def restore(self, movie: int) -> Movie:
+        """Bring a deleted movie back (administrators); raises `NotFound` when its bytes are gone."""
+        return values.read(Movie, self.call("movie.restore", movie=movie).get("movie"))
 
     def upload(
         self,

@@ -30,6 +30,7 @@ COMMANDS: Final = {
     "upload": "client_cli.commands.uploads:upload",
     "uploads": "client_cli.commands.uploads:uploads",
     "delete": "client_cli.commands.movies:delete",
+    "restore": "client_cli.commands.movies:restore",
     "ping": "client_cli.commands.service:ping",
     "config": "client_cli.commands.config:config",
     "api": "client_cli.commands.api:api",

@@ -44,9 +44,8 @@ def download_in_parts(
         _fetch_all(client, movie, ledger, pieces, parts, pacer)
     finally:
         ledger.close()
-    progress(Progress(Phase.FINISHING, movie.size, movie.size))
     try:
-        part.publish(movie.hash)
+        part.publish(movie.hash, progress)  # out of order nothing could be hashed on the way: it is read once more
     except IntegrityFailure:
         record.remove()
         raise

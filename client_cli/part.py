@@ -99,9 +99,9 @@ class PartFile:
                 free=free,
             )
 
-    def publish(self, expected: str) -> None:
+    def publish(self, expected: str, progress: ProgressCallback = no_progress) -> None:
         """Become the target; raises `IntegrityFailure`, and is removed, when the hash is another one."""
-        actual = self.hash()
+        actual = self.hash(progress)
         if actual != expected:
             self.remove()
             raise IntegrityFailure(

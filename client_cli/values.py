@@ -48,6 +48,12 @@ class Movie(msgspec.Struct, frozen=True, kw_only=True):
     description: str | UnsetType = UNSET
 
 
+class Deletion(msgspec.Struct, frozen=True, kw_only=True):
+    """What came of a deletion: until when it can be taken back, None where it cannot."""
+
+    restorable_until: datetime | None = None
+
+
 class Upload(msgspec.Struct, frozen=True, kw_only=True):
     """A transfer to the server that is not published yet; `movie` is an id once it is, `size` None if not known yet."""
 

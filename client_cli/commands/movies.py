@@ -1,4 +1,4 @@
-"""Movies: list them, show one, delete one."""
+"""Movies: list them, show one, delete one, bring it back."""
 
 from __future__ import annotations
 
@@ -81,7 +81,7 @@ def show(app: App, movie_id: int) -> None:
 
 @command(
     "delete",
-    document='{"movie": MOVIE}',
+    document='{"movie": MOVIE, "restorable_until": TIME | null}',
     examples=(
         ("youku delete 12", "Delete movie 12; asks first."),
         ("youku delete 12 --yes", "Without asking, for scripts."),
@@ -91,16 +91,36 @@ def show(app: App, movie_id: int) -> None:
 @click.option("--yes", is_flag=True, help="Do not ask.")
 @pass_app
 def delete(app: App, movie_id: int, yes: bool) -> None:
-    """Take a movie out of the library (administrators)."""
+    """Take a movie out of the library (administrators); `youku restore` brings it back, for a while."""
     if not yes:
-        app.require_person("This cannot be undone and nobody is here to ask: add --yes.")
+        app.require_person("This needs a yes, and nobody is here to ask: add --yes.")
     with app.client() as youku:
         movie = youku.movie(movie_id)
         question = f"Delete movie {movie.id}, {text.visible(movie.name)!r} ({text.size(movie.size)})?"
         if not yes and not app.confirm(question, "--yes"):
             raise Interrupted("Nothing was deleted.")
-        youku.delete(movie_id)
+        until = youku.delete(movie_id)
     app.output.item(movie, movie.id, f"Deleted movie {movie.id}: {text.visible(movie.name)}")
+    app.output.document({"movie": movie, "restorable_until": until})
+    if until is not None:
+        app.message(f"Until {text.utc(until)} it can be brought back: youku restore {movie.id}")
+
+
+@command(
+    "restore",
+    document='{"movie": MOVIE}',
+    examples=(
+        ("youku restore 12", "Bring movie 12 back."),
+        ("youku restore 12 --json | jq -r .movie.name", "And say what it is called."),
+    ),
+)
+@click.argument("movie_id", metavar="ID", type=click.IntRange(1))
+@pass_app
+def restore(app: App, movie_id: int) -> None:
+    """Bring a deleted movie back into the library (administrators)."""
+    with app.client() as youku:
+        movie = youku.restore(movie_id)
+    app.output.item(movie, movie.id, f"Restored movie {movie.id}: {text.visible(movie.name)}")
     app.output.document({"movie": movie})
 
 

@@ -56,6 +56,7 @@ class Peer:
         self.cuts: list[int] = []
         self.events: list[dict[str, Any]] = []
         self.movies: dict[int, dict[str, Any]] = {}
+        self.deleted: dict[int, dict[str, Any]] = {}
         self.blobs: dict[int, bytes] = {}
         self.uploads: dict[str, dict[str, Any]] = {}
         self.parts: dict[str, bytearray] = {}
@@ -266,8 +267,14 @@ class Conversation:
 
     def delete(self, body: int, movie: int) -> dict[str, Any]:
         found = self.show(body, movie)
-        del self.peer.movies[movie]
-        return found
+        self.peer.deleted[movie] = self.peer.movies.pop(movie)
+        return {**found, "restorable_until": LATER}
+
+    def restore(self, body: int, movie: int) -> dict[str, Any]:
+        if movie not in self.peer.deleted:
+            raise NotFound(f"There is no movie {movie}.", movie=movie)
+        self.peer.movies[movie] = self.peer.deleted.pop(movie)
+        return self.show(body, movie)
 
     def read(self, body: int, movie: int, offset: int = 0, length: int | None = None) -> dict[str, Any]:
         found = self.show(body, movie)["movie"]
@@ -371,6 +378,7 @@ HANDLERS: dict[str, Callable[..., dict[str, Any]]] = {
     "movie.list": Conversation.list_movies,
     "movie.show": Conversation.show,
     "movie.delete": Conversation.delete,
+    "movie.restore": Conversation.restore,
     "movie.read": Conversation.read,
     "movie.hash": Conversation.hash_beginning,
     "upload.create": Conversation.create,

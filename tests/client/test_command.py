@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from tests.client.command import Command
-from tests.client.peer import Peer
+from tests.client.peer import LATER, Peer
 from youku_evloop.errors import ExitCode, PaymentRequired, WaitRequired
 
 DATA = b"moving pictures" * 10_000
@@ -123,6 +123,16 @@ def test_deleting_needs_a_yes(command: Command, peer: Peer) -> None:
     assert command("delete", "1", "--yes").out == "Deleted movie 1: A movie.avi\n"
     assert peer.movies == {}
     assert command("delete", "1", "--yes").code == ExitCode.NOT_FOUND
+
+
+def test_a_deleted_movie_is_brought_back(command: Command, peer: Peer) -> None:
+    peer.add_movie(DATA)
+    said = command("delete", "1", "--yes", "--json")
+    assert said.document["restorable_until"] == LATER
+    assert LATER in said.err
+    assert command("restore", "1").out == "Restored movie 1: A movie.avi\n"
+    assert list(peer.movies) == [1]
+    assert command("restore", "1").code == ExitCode.NOT_FOUND
 
 
 @pytest.mark.parametrize(

@@ -9,6 +9,7 @@ import pytest
 
 from client_cli.profiles import set_value, use_profile
 from client_cli.settings import load_config, resolve
+from client_cli.trust import TlsMode
 from tests.client.command import Command
 from tests.client.peer import Peer
 from youku_evloop.errors import BadRequest, ExitCode, NotFound
@@ -202,3 +203,18 @@ def test_without_a_server_a_shell_gets_nothing_and_no_noise(command: Command, mo
     monkeypatch.setenv("COMP_CWORD", "2")
     said = command()
     assert (said.out.strip(), said.err) == ("", "")
+
+
+def test_a_profile_says_how_its_server_is_believed(tmp_path: Path) -> None:
+    (tmp_path / "youku").mkdir()
+    (tmp_path / "youku" / "config.toml").write_text(
+        f'[profiles.work]\ntls = "on"\nfingerprint = "SHA256:{"AB" * 32}"\n'
+    )
+    settings = resolve({"profile": "work"}, {"XDG_CONFIG_HOME": str(tmp_path)})
+    assert (settings.tls, settings.fingerprint) == (TlsMode.ON, "sha256:" + "ab" * 32)
+    assert resolve({"profile": "work", "tls": "auto"}, {"XDG_CONFIG_HOME": str(tmp_path)}).tls is TlsMode.AUTO
+
+
+def test_a_way_of_tls_that_does_not_exist_is_said(tmp_path: Path) -> None:
+    with pytest.raises(BadRequest, match="auto, on, off"):
+        resolve({"tls": "maybe"}, {"XDG_CONFIG_HOME": str(tmp_path)})

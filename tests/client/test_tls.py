@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import re
 import socket
+import subprocess
 import sys
 import threading
 from collections.abc import Iterator
@@ -22,7 +23,7 @@ from cryptography.x509.oid import NameOID
 from client_cli.client import Client
 from client_cli.trust import KnownServers, TlsMode, Trust
 from tests.support.proxy import Proxy
-from tests.support.server import Person, RunningServer, finish, run
+from tests.support.server import PROGRAMS, Person, RunningServer, finish, run
 from youku_evloop.errors import ExitCode, TimedOut, Unreachable, UntrustedServer
 
 MIB = 1024 * 1024
@@ -144,6 +145,22 @@ def test_a_download_that_is_cut_goes_on_through_tls(server: RunningServer, admin
         assert finish(download).code == 0
         assert proxy.line(1).down < 10 * MIB, "it began again from the start"
     assert (admin.home / "again.avi").read_bytes() == DATA[1:]
+
+
+def test_parts_jobs_and_pipes_go_through_tls(server: RunningServer, admin: Person) -> None:
+    secure = {**admin.environment, **with_tls(server, admin, server.address)}
+    youku = [str(PROGRAMS / "youku")]
+    upload = [*youku, "upload", "-", "--title", "Piped", "-q"]
+    sent = subprocess.run(upload, input=DATA[2:], env=secure, capture_output=True)
+    movie = sent.stdout.decode().strip()
+    assert sent.returncode == 0, sent.stderr
+    seen = subprocess.run([*youku, "download", movie, "-o", "-"], env=secure, capture_output=True)
+    assert seen.stdout == DATA[2:]
+    (admin.home / "there").mkdir()
+    other = admin.do("list", **secure)["movies"][-1]["id"]
+    done = admin.do("download", movie, str(other), "-o", "there", "--jobs", "2", "--parts", "3", **secure)
+    assert [entry["movie"]["id"] for entry in done["downloaded"]] == [int(movie), other]
+    assert (admin.home / "there" / "Piped").read_bytes() == DATA[2:]
 
 
 class Authority:
