@@ -25,8 +25,17 @@ SMALL = (
 )  # fmt: skip
 
 
+def is_installed() -> bool:
+    """Whether there is a MariaDB server on this machine."""
+    return _path("mariadbd") is not None
+
+
+def _path(name: str) -> str | None:
+    return shutil.which(name, path=os.environ.get("PATH", "") + ":/usr/sbin:/usr/local/sbin")
+
+
 def _program(name: str) -> str:
-    path = shutil.which(name, path=os.environ.get("PATH", "") + ":/usr/sbin:/usr/local/sbin")
+    path = _path(name)
     if path is None:
         raise RuntimeError(f"{PACKAGE} ({name} was not found)")
     return path
@@ -41,8 +50,9 @@ class MariaDB:
         self.data = self.directory / "data"
         self.socket = self.directory / "socket"
         self.log = self.directory / "log"
-        self.port = _free_port()
-        self._options = (*SMALL, *(() if durable else QUICK), *options)
+        self.port = free_port()
+        self.options = options
+        self._usual = (*SMALL, *(() if durable else QUICK))
         self._process: subprocess.Popen[bytes] | None = None
 
     def install(self) -> None:
@@ -58,15 +68,25 @@ class MariaDB:
         """Start and wait until the server answers."""
         with open(self.log, "ab") as log:
             self._process = subprocess.Popen(
-                [_program("mariadbd"), "--no-defaults", f"--datadir={self.data}", f"--socket={self.socket}",
-                 f"--pid-file={self.directory / 'pid'}", "--bind-address=127.0.0.1", f"--port={self.port}",
-                 f"--tmpdir={self.directory}", *self._user(), *self._options],
-                stdout=log, stderr=log, stdin=subprocess.DEVNULL,
-            )  # fmt: skip
+                self._command(*self.options), stdout=log, stderr=log, stdin=subprocess.DEVNULL
+            )
         self._wait_until_up(self._process)
         with self._root() as root, root.cursor() as cursor:
             cursor.execute("CREATE USER IF NOT EXISTS youku@'127.0.0.1' IDENTIFIED BY %s", (PASSWORD,))
             cursor.execute("GRANT ALL ON *.* TO youku@'127.0.0.1'")
+
+    def _command(self, *options: str) -> list[str]:
+        return [
+            _program("mariadbd"), "--no-defaults", f"--datadir={self.data}", f"--socket={self.socket}",
+            f"--pid-file={self.directory / 'pid'}", "--bind-address=127.0.0.1", f"--port={self.port}",
+            f"--tmpdir={self.directory}", *self._user(), *self._usual, *options,
+        ]  # fmt: skip
+
+    def run_once(self, *options: str) -> str:
+        """Let the stopped server do something special with its data, and end; what it logs."""
+        command = self._command(*options)
+        done = subprocess.run(command, stdin=subprocess.DEVNULL, capture_output=True, timeout=START_LIMIT)
+        return done.stderr.decode(errors="replace")
 
     def _wait_until_up(self, process: subprocess.Popen[bytes]) -> None:
         deadline = time.monotonic() + START_LIMIT
@@ -149,7 +169,7 @@ class MariaDB:
             shutil.rmtree(self.directory, ignore_errors=True)
 
 
-def _free_port() -> int:
+def free_port() -> int:
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         return int(probe.getsockname()[1])
