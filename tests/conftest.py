@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import socket
 import uuid
 from collections.abc import Iterator
 from pathlib import Path
@@ -52,3 +53,11 @@ def _fresh(server: MariaDB) -> Iterator[str]:
     name = f"test_{uuid.uuid4().hex}"
     yield server.create_database(name)
     server.drop_database(name)
+
+
+@pytest.fixture
+def dead_port() -> Iterator[int]:
+    """A port of this machine where nobody listens, kept from others."""
+    with socket.socket() as held:
+        held.bind(("127.0.0.1", 0))
+        yield held.getsockname()[1]

@@ -13,6 +13,12 @@ from youku_evloop.errors import BadRequest
 DEFAULT_HOST: Final = "127.0.0.1"
 """Nobody outside the machine reaches a server that was started without a thought."""
 DEFAULT_PORT: Final = 9685
+DEFAULT_POOL_SIZE: Final = 16
+"""Database connections: on two cores more of them only queue up inside the database."""
+DEFAULT_STATEMENT_TIMEOUT: Final = 6.0
+"""Seconds: with the grace of two more and a new connection, a hung database host is left within ten."""
+DEFAULT_SLOW_QUERY: Final = 0.5
+"""Seconds from which a statement is worth a line in the log."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -106,8 +112,11 @@ class Config:
     port: int = DEFAULT_PORT
     database: str = ""
     """The URL; empty: SQLite in the data directory."""
-    pool_size: int = 16
-    """Database connections: on two cores more of them only queue up inside the database."""
+    pool_size: int = DEFAULT_POOL_SIZE
+    statement_timeout: float | None = DEFAULT_STATEMENT_TIMEOUT
+    """Seconds that the database may work on one statement; None: as long as it takes."""
+    slow_query: float | None = DEFAULT_SLOW_QUERY
+    """Seconds from which a statement is logged; None: never."""
     threads: int = 4
     tls: Literal["off", "auto"] = "off"
     tls_cert: Path | None = None

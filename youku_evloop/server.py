@@ -51,7 +51,13 @@ class Server:
         self._inheritance = inheritance
         self._lock = lock
         self._loop = Loop(threads=config.threads)
-        self._database = orm.Database(config.database_url, runtime=LoopRuntime(self._loop), pool_size=config.pool_size)
+        self._database = orm.Database(
+            config.database_url,
+            runtime=LoopRuntime(self._loop),
+            pool_size=config.pool_size,
+            statement_timeout=config.statement_timeout,
+            slow_query=config.slow_query,
+        )
         self._transport = Transport(self._loop, config.limits, RequestParser(COMMANDS))
         self._library = Library(
             store=Store(config.data, files or Files()),

@@ -54,6 +54,18 @@ def test_a_name_that_is_taken_is_refused(user: Person, newcomer: Person) -> None
     assert "another" in error["message"]
 
 
+def test_registering_again_with_the_same_verifier_answers_the_same_account(
+    server: RunningServer, newcomer: Person
+) -> None:
+    """As after an answer that was lost; with another verifier it is somebody else, even if the password is the same."""
+    verifier = verifier_of("sesame")
+    with Wire(server.address) as wire:
+        made = wire.ask("account.register", name=newcomer.name, **verifier)["user"]
+        assert wire.ask("account.register", name=newcomer.name, **verifier)["user"] == made
+        other = wire.refused("account.register", name=newcomer.name, **verifier_of("sesame"))
+    assert other["error"] == "name_taken"
+
+
 def test_a_name_is_one_name_however_it_is_typed(server: RunningServer) -> None:
     wide, plain = "\uff41\uff4c\uff49-\u5f20\u4e09", "ali-\u5f20\u4e09"
     with Wire(server.address) as wire:

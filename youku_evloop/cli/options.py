@@ -12,8 +12,8 @@ from typing import Any, NoReturn
 import click
 
 from youku_evloop import __version__, orm
-from youku_evloop.config import DEFAULT_KEEP_DELETED, Config, default_data_directory
-from youku_evloop.errors import Unavailable, YoukuError
+from youku_evloop.config import DEFAULT_KEEP_DELETED, DEFAULT_STATEMENT_TIMEOUT, Config, default_data_directory
+from youku_evloop.errors import BadRequest, Conflict, Forbidden, Unavailable, YoukuError
 
 data_option = click.option(
     "--data",
@@ -64,6 +64,12 @@ def ends_with_exit_code(command: Callable[..., None]) -> Callable[..., None]:
             command(*args, **options)
         except YoukuError as error:
             fail(error)
+        except orm.DatabaseTooNew as error:
+            fail(Conflict(f"{str(error).capitalize()}."))
+        except orm.ModelError as error:
+            fail(BadRequest(f"--database cannot be used: {error}."))
+        except orm.Refused as error:
+            fail(Forbidden(f"The database does not let us: {error}. Check --database and what its user may do."))
         except orm.OrmError as error:
             fail(Unavailable(f"The database does not work: {error}. Check --database and whether it runs."))
         except OSError as error:
@@ -85,11 +91,14 @@ def main() -> None:
 
 
 class open_database:
-    """The database from outside the loop, as the ambient one, closed afterwards."""
+    """The database from outside the loop, as the ambient one, closed afterwards.
 
-    def __init__(self, data: Path, url: str) -> None:
+    `statement_timeout`: seconds; None: as long as it takes, as for changing a large table.
+    """
+
+    def __init__(self, data: Path, url: str, statement_timeout: float | None = DEFAULT_STATEMENT_TIMEOUT) -> None:
         data.mkdir(mode=0o700, parents=True, exist_ok=True)
-        self._database = orm.Database(Config(data=data, database=url).database_url, runtime=orm.BlockingRuntime())
+        self._database = orm.Database(Config(data=data, database=url).database_url, statement_timeout=statement_timeout)
         self._use = self._database.use()
 
     def __enter__(self) -> orm.Database:

@@ -25,7 +25,16 @@ from youku_evloop.cli.options import (
     open_database,
     size,
 )
-from youku_evloop.config import DEFAULT_HOST, DEFAULT_PORT, Config, Keeping, read_limits
+from youku_evloop.config import (
+    DEFAULT_HOST,
+    DEFAULT_POOL_SIZE,
+    DEFAULT_PORT,
+    DEFAULT_SLOW_QUERY,
+    DEFAULT_STATEMENT_TIMEOUT,
+    Config,
+    Keeping,
+    read_limits,
+)
 from youku_evloop.errors import BadRequest, Unavailable
 from youku_evloop.logs import LogFormat
 from youku_evloop.process import Inheritance, find_server, raise_descriptor_limit
@@ -70,6 +79,32 @@ RESTART_PATIENCE: Final = 30.0
     "May be repeated; the environment variable separates by spaces.",
 )
 @click.option(
+    "--pool-size",
+    type=click.IntRange(min=1, max=1000),
+    default=DEFAULT_POOL_SIZE,
+    envvar="YOUKU_POOL_SIZE",
+    show_default=True,
+    help="Connections to the database at most.",
+)
+@click.option(
+    "--statement-timeout",
+    type=click.FloatRange(min=0.1),
+    default=DEFAULT_STATEMENT_TIMEOUT,
+    envvar="YOUKU_STATEMENT_TIMEOUT",
+    show_default=True,
+    metavar="SECONDS",
+    help="The database stops a statement that takes longer; one that does not even answer is given up 2 s later.",
+)
+@click.option(
+    "--slow-query",
+    type=click.FloatRange(min=0),
+    default=DEFAULT_SLOW_QUERY,
+    envvar="YOUKU_SLOW_QUERY",
+    show_default=True,
+    metavar="SECONDS",
+    help="A statement that takes as long is logged, without its values; 0 logs every one.",
+)
+@click.option(
     "--keep-free",
     type=size,
     metavar="SIZE",
@@ -88,8 +123,8 @@ RESTART_PATIENCE: Final = 30.0
 @keep_deleted_option
 @click.option(
     "--log-format",
-    type=click.Choice(list(LogFormat)),
-    default=LogFormat.TEXT,
+    type=click.Choice([form.value for form in LogFormat]),
+    default=LogFormat.TEXT.value,
     envvar="YOUKU_LOG_FORMAT",
     show_default=True,
     help="A line for people, or a JSON object for programs.",
@@ -119,10 +154,13 @@ def run(
     tls_key: Path | None,
     insecure: bool,
     changed_limits: tuple[str, ...],
+    pool_size: int,
+    statement_timeout: float,
+    slow_query: float,
     keep_free: int | None,
     quota: int | None,
     keep_deleted: float,
-    log_format: LogFormat,
+    log_format: str,
     log_file: Path | None,
     log_level: str,
 ) -> None:
@@ -141,6 +179,9 @@ def run(
         host=host,
         port=port,
         database=database,
+        pool_size=pool_size,
+        statement_timeout=statement_timeout,
+        slow_query=slow_query,
         tls=tls,
         tls_cert=tls_cert,
         tls_key=tls_key,
@@ -150,7 +191,7 @@ def run(
     )
     inheritance = Inheritance()
     refuse_to_be_overheard(config, inheritance.host or host)
-    logs.set_up(log_format, log_file, log_level)
+    logs.set_up(LogFormat(log_format), log_file, log_level)
     allowed = raise_descriptor_limit()
     most = most_connections(config.limits)
     log.info("%d descriptors, %d of them in reserve: %d clients are allowed", allowed, allowed - most, most)

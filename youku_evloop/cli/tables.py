@@ -44,7 +44,7 @@ def migrate(data: Path, database: str) -> None:
       youku-server migrate
       YOUKU_DATABASE=mysql://youku:secret@127.0.0.1/youku youku-server migrate
     """
-    with open_database(data, database) as db:
+    with open_database(data, database, statement_timeout=None) as db:
         reached = schema.migrate(db)
     click.echo(f"The database is at version {schema.MIGRATIONS.latest}; steps made: {len(reached)}.")
 

@@ -7,7 +7,8 @@ See docs/orm.md.
 
 from .database import Database, Transaction, current_database
 from .errors import ConnectionLost, DatabaseTooNew, Deadlock, FieldError, ForeignKeyViolation, IntegrityError
-from .errors import ModelError, NotFound, OrmError, OutcomeUnknown, StatementTimeout, Unavailable, UniqueViolation
+from .errors import ModelError, NotFound, OrmError, OutcomeUnknown, Refused, StatementTimeout, Unavailable
+from .errors import UniqueViolation
 from .expressions import Condition, Expression
 from .fields import BigInteger, Binary, Boolean, DateTime, Enum, Field, ForeignKey, Index, Integer, Json, String, Text
 from .fields import Unique
@@ -23,7 +24,7 @@ __all__ = [
     "BigInteger", "Binary", "BlockingRuntime", "Boolean", "Condition", "ConnectionLost", "Database", "DatabaseTooNew",
     "DateTime", "Deadlock", "Enum", "Expression", "Field", "FieldError", "ForeignKey", "ForeignKeyViolation", "Index",
     "Integer", "IntegrityError", "Json", "Migrations", "Model", "ModelError", "NotFound", "OrmError", "OutcomeUnknown",
-    "PoolStats", "Query", "Result", "Runtime", "Socket", "StatementTimeout", "String", "Text", "Transaction",
+    "PoolStats", "Query", "Refused", "Result", "Runtime", "Socket", "StatementTimeout", "String", "Text", "Transaction",
     "Unavailable", "Unique", "UniqueViolation", "Waiter", "avg", "coalesce", "column_ddl", "count", "create_all",
     "current_database", "drop_all", "lower", "max", "min", "schema", "sum", "utcnow",
 ]  # fmt: skip

@@ -75,7 +75,7 @@ class Database:
 
     @property
     def dialect(self) -> str:
-        """"mysql" or "sqlite"."""
+        """Either "mysql" or "sqlite"."""
         return self.backend.name
 
     @contextmanager

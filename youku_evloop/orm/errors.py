@@ -58,6 +58,10 @@ class Unavailable(OrmError):
     """No database can be reached, or no connection came free in time. Nothing was written; try again later."""
 
 
+class Refused(OrmError):
+    """Wrong user, password or name of a database, or no right to do this: trying again does not help."""
+
+
 class ConnectionLost(Unavailable):
     """The connection broke under a statement whose effects, if any, the database has undone.
 

@@ -22,6 +22,7 @@ from .runtime import Runtime
 from .tls import TlsSocket, client_context
 
 PORT = 3306
+PASSWORDS = "characters like @, / and : in a password are percent-encoded"
 HOST_REST = 5.0  # seconds for which a host that failed is tried last
 PING_AFTER = 10.0  # seconds of idleness after which a connection is asked whether it still works
 LOCK_WAIT = 4  # seconds a statement waits for another's lock before the server answers 1205
@@ -42,11 +43,13 @@ CANNOT_CONNECT, GONE, LOST, CLOSED, WSREP_NOT_READY, SHUTDOWN, KILLED = 2003, 20
 CUT_OFF = 1180  # a Galera node lost the others in the middle of a COMMIT
 HOST_OUT = {CANNOT_CONNECT, GONE, LOST, CLOSED, WSREP_NOT_READY, SHUTDOWN, KILLED, CUT_OFF}
 NOT_SENT = {GONE, CLOSED, WSREP_NOT_READY}
-REFUSED = {1044, 1045, 1049}  # not this user, or no such database: no other host will think better of it
+# Not this user, password, address, database or right: no other host will think better of it.
+REFUSED = {1044, 1045, 1049, 1130, 1142, 1143, 1227, 1370, 1698, 4151}
 ERRORS: dict[int, type[errors.OrmError]] = {
     1213: errors.Deadlock, 1205: errors.Deadlock, 1062: errors.UniqueViolation,
     1451: errors.ForeignKeyViolation, 1452: errors.ForeignKeyViolation,
     1969: errors.StatementTimeout, 3024: errors.StatementTimeout,  # MariaDB's, MySQL's
+    **dict.fromkeys(REFUSED, errors.Refused),
 }  # fmt: skip
 
 # A quoted text or name, or one of the two characters that mean something: to us, to pymysql.
@@ -72,20 +75,23 @@ class MysqlBackend:
     name, local = "mysql", False
 
     def __init__(self, url: str, runtime: Runtime, connect_timeout: float, statement_timeout: float | None) -> None:
-        match = re.fullmatch(r"mysql://(?:([^:@/]*)(?::([^@/]*))?@)?([^@/?]+)/([^/?]+)(?:\?(.*))?", url)
+        match = re.fullmatch(r"mysql://(?:([^:@/]*)(?::([^@/]*))?@)?([^@/?]+)/([^@/?]+)(?:\?([^@]*))?", url)
         if match is None:
-            raise errors.ModelError("a MySQL URL is mysql://user:password@host[:port][,host2...]/database")
+            raise errors.ModelError(
+                f"a MySQL URL is mysql://user:password@host[:port][,host2...]/database; {PASSWORDS}"
+            )
         user, password, hosts, database, query = match.groups(default="")
         self.runtime, self.connect_timeout = runtime, connect_timeout
         self.answer_timeout = statement_timeout and statement_timeout + GRACE
         self.hosts = [_host(text) for text in hosts.split(",")]
-        self.session = SESSION + (CAUSAL if len(self.hosts) > 1 else "") + (LIMIT % (statement_timeout, statement_timeout * 1000) if statement_timeout else "")
+        limit = LIMIT % (statement_timeout, statement_timeout * 1000) if statement_timeout else ""
+        self.session = SESSION + (CAUSAL if len(self.hosts) > 1 else "") + limit
         self.options: dict[str, Any] = {
             "user": unquote(user), "password": unquote(password).encode(), "database": unquote(database),
             "charset": "utf8mb4", "collation": "utf8mb4_bin", "autocommit": True, "client_flag": CLIENT.FOUND_ROWS,
             "init_command": self.session, "defer_connect": True,
             "read_timeout": connect_timeout, "write_timeout": connect_timeout,
-            **_tls(dict(parse_qsl(query, strict_parsing=bool(query)))),
+            **_tls(query),
         }  # fmt: skip
 
     def open(self) -> Link:
@@ -95,8 +101,8 @@ class MysqlBackend:
             try:
                 return MysqlLink(self, host, self._connect(host))
             except (pymysql.MySQLError, OSError) as error:
-                if error.args[0] in REFUSED:
-                    raise errors.OrmError(f"{host.name}:{host.port} refuses us: {error.args[1]}") from error
+                if isinstance(error, pymysql.MySQLError) and error.args[0] in REFUSED:
+                    raise errors.Refused(f"{host.name}:{host.port} refuses us: {error.args[1]}") from error
                 problem, host.failed_at = errors.Unavailable(f"{host.name}:{host.port}: {error}"), self.runtime.now()
         raise problem
 
@@ -118,18 +124,22 @@ class MysqlBackend:
 
 def _host(text: str) -> Host:
     """`name`, `name:port`, `[IPv6]` or `[IPv6]:port`."""
-    match = re.fullmatch(r"(?:\[([^\]]+)\]|([^:]+))(?::(\d+))?", text)
-    if match is None:
-        raise errors.ModelError(f"not a host and port: {text!r}")
+    match = re.fullmatch(r"(?:\[([^\]]+)\]|([^:]+))(?::(\d{1,5}))?", text)
+    if match is None or int(match[3] or PORT) > 65535:  # not shown: it may be a part of a password that is not encoded
+        raise errors.ModelError(f"a host is NAME, NAME:PORT or [IPv6]:PORT; {PASSWORDS}")
     return Host(match[1] or match[2], int(match[3] or PORT))
 
 
-def _tls(options: dict[str, str]) -> dict[str, Any]:
+def _tls(query: str) -> dict[str, Any]:
+    options = dict(parse_qsl(query, keep_blank_values=True))
     if unknown := options.keys() - {"ssl_ca", "ssl_cert", "ssl_key", "ssl"}:
         raise errors.ModelError(f"unknown option in the database URL: {', '.join(sorted(unknown))}")
     if not options:
         return {"ssl_disabled": True}
-    return {"ssl": client_context(options.get("ssl_ca"), options.get("ssl_cert"), options.get("ssl_key"))}
+    try:
+        return {"ssl": client_context(options.get("ssl_ca"), options.get("ssl_cert"), options.get("ssl_key"))}
+    except OSError as error:
+        raise errors.ModelError(f"a certificate file of the database URL cannot be used: {error}") from error
 
 
 class MysqlLink(Link):

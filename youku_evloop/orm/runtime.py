@@ -70,4 +70,3 @@ class BlockingRuntime:
 
     def now(self) -> float:
         return time.monotonic()
-

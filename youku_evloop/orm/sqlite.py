@@ -39,6 +39,8 @@ class SqliteBackend:
 
     def __init__(self, url: str, runtime: Runtime, connect_timeout: float, statement_timeout: float | None) -> None:
         self.path, self.runtime, self.limit = url.removeprefix("sqlite:///"), runtime, statement_timeout
+        if self.path in ("", url, ":memory:"):  # a database in memory would be another one for each connection
+            raise errors.ModelError("a SQLite URL is sqlite:///relative.db or sqlite:////absolute.db, a file")
 
     def open(self) -> Link:
         return self.runtime.call(SqliteLink, self)
