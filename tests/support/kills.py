@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import random
-import sys
 import threading
 import time
 from collections.abc import Callable
@@ -14,7 +13,7 @@ from typing import Any, Final
 
 from blake3 import blake3
 
-from tests.support.server import LIMIT, Person, RunningServer
+from tests.support.server import LIMIT, OddServer, Person
 from tests.support.wire import Wire
 from youku_evloop.errors import ExitCode
 from youku_evloop.wire.fingerprint import fingerprint
@@ -110,21 +109,10 @@ class Tally:
         )
 
 
-class MortalServer(RunningServer):
-    """With a `step`, one that kills itself there: before an operation on the disk, counted from the first sync on."""
-
-    step: int | None = None
-
-    def _command(self) -> list[str]:
-        if self.step is None:
-            return super()._command()
-        return [sys.executable, "-m", "tests.support.mortal", self.address, str(self.step)]
-
-
 class KillCampaign:
     """Clients upload, the server is killed, starts again, and everybody goes on."""
 
-    def __init__(self, server: MortalServer, seed: int) -> None:
+    def __init__(self, server: OddServer, seed: int) -> None:
         self._server = server
         self._chance = random.Random(seed)
         self.tally = Tally()
@@ -140,12 +128,12 @@ class KillCampaign:
     def at_step(self, step: int) -> bool:
         """A server that dies at that step of publishing; whether there was such a step."""
         self._server.stop()
-        self._server.step = step
+        self._server.oddities = {"die_at": step}
         self._server.start()
         upload = LocalUpload(self._person, f"step {step}", os.urandom(100 * KIB), 64 * KIB)
         upload.run()
         self._server.kill()
-        self._server.step = None
+        self._server.oddities = None
         began = self._start_again([upload])
         was_alive = upload.movie is not None
         self.resume(upload, began)

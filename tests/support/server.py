@@ -209,6 +209,30 @@ class RunningServer:
         return Person(name, self.directory / "people" / name, self.address)
 
 
+class OddServer(RunningServer):
+    """A server on a disk that is odd (`tests.support.odd_server`), as soon as it starts with `oddities`."""
+
+    oddities: Mapping[str, Any] | None = None
+
+    def _command(self) -> list[str]:
+        if self.oddities is None:
+            return super()._command()
+        return [sys.executable, "-m", "tests.support.odd_server", self.address, json.dumps(self.oddities)]
+
+    def hold(self, operation: str) -> None:
+        """From now on this operation on the disk does not begin."""
+        (self.data / f"hold-{operation}").touch()
+
+    def until_held(self, operation: str) -> None:
+        """Return once somebody waits there."""
+        eventually((self.data / f"held-{operation}").exists, f"{operation} is held")
+
+    def let_go(self, operation: str) -> None:
+        """Let those go on that wait there, and all others."""
+        (self.data / f"held-{operation}").unlink(missing_ok=True)
+        (self.data / f"hold-{operation}").unlink()
+
+
 class Person:
     """Somebody with a home of their own who types `youku` commands there."""
 

@@ -8,12 +8,13 @@ from pathlib import Path
 
 import pytest
 
-from tests.support.kills import MIB, KillCampaign, MortalServer
+from tests.support.kills import MIB, KillCampaign
+from tests.support.server import OddServer
 
 
 @pytest.fixture
 def campaign(tmp_path: Path) -> Iterator[KillCampaign]:
-    server = MortalServer(tmp_path)
+    server = OddServer(tmp_path)
     try:
         yield KillCampaign(server, random.randrange(2**32))
         server.stop()
