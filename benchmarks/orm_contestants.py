@@ -10,10 +10,10 @@ from types import TracebackType
 from typing import Any, ClassVar
 from urllib.parse import unquote, urlsplit
 
-import peewee  # type: ignore[import-untyped,import-not-found,unused-ignore]  # not needed by anything else
-import sqlalchemy as sa  # type: ignore[import-untyped,import-not-found,unused-ignore]  # not needed by anything else
-from sqlalchemy.dialects import mysql  # type: ignore[import-untyped,import-not-found,unused-ignore]  # not needed by anything else
-from sqlalchemy.orm import (  # type: ignore[import-not-found,unused-ignore]  # as above
+import peewee
+import sqlalchemy as sa
+from sqlalchemy.dialects import mysql
+from sqlalchemy.orm import (
     DeclarativeBase,
     Mapped,
     Session,

@@ -17,7 +17,7 @@ from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from urllib.parse import unquote, urlsplit
 
-import aiomysql  # type: ignore[import-untyped,import-not-found,unused-ignore]  # not needed by anything else
+import aiomysql
 
 from benchmarks.orm import databases
 from benchmarks.orm_contestants import CREATED, OurVideo, video
