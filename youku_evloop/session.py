@@ -312,7 +312,7 @@ class Session:
     def _answer(self, request: Request | Rejected) -> None:
         name = REJECTED if isinstance(request, Rejected) else COMMANDS[type(request)].name
         connection, desk = self._connection, self._desk
-        began, moved = perf_counter(), connection.bytes_in + connection.bytes_out
+        began, moved = perf_counter(), connection.moved
         desk.set_label(name)
         self._body, self._replied = request.body, False
         outcome = LOST
@@ -328,7 +328,7 @@ class Session:
             desk.statistics.command_finished(name, seconds, outcome is not OK)
             level = logging.DEBUG if name in FREQUENT else logging.INFO
             if access_log.isEnabledFor(level):
-                self._log(level, name, seconds, connection.bytes_in + connection.bytes_out - moved, outcome)
+                self._log(level, name, seconds, connection.moved - moved, outcome)
 
     def _log(self, level: int, name: str, seconds: float, moved: int, outcome: str) -> None:
         facts = {

@@ -144,6 +144,11 @@ class Connection:
         """Seconds since it was accepted."""
         return self._transport.loop.now - self.accepted_at
 
+    @property
+    def moved(self) -> int:
+        """Bytes that have been read, written, or queued to be written, but for files, which count as they leave."""
+        return self.bytes_in + self.bytes_out + self._writes.size
+
     # -- what the owner does
 
     def write(self, data: bytes) -> None:
