@@ -139,7 +139,10 @@ def _read_blob(library: Library, report: Report, blob: Blob) -> None:
         _add(report, ProblemKind.UNREADABLE_BLOB, blob.digest, message)
         return
     if actual != blob.digest:
-        message = f"The blob {blob.digest} has decayed: its hash is {actual}. Uploading its movie --again mends it."
+        message = (
+            f"blobs/{blob.digest[:2]}/{blob.digest} has decayed, its hash is {actual}: restore it from a backup, or "
+            "remove it and upload its movie --again."
+        )
         _add(report, ProblemKind.BLOB_HASH, blob.digest, message)
 
 

@@ -25,15 +25,7 @@ def require(library: Library, user_id: int, size: int) -> None:
 
     Whoever calls holds the lock `space` until the promise can be seen.
     """
-    _require_quota(library, user_id, size)
-    free = unpromised(library)
-    if size > free:
-        raise NoSpace(
-            f"The upload needs {size} bytes, the server has {max(free, 0)} that are neither promised to other uploads "
-            "nor kept free. Try again when there is room.",
-            needed=size,
-            free=max(free, 0),
-        )
+    _left(library, user_id, size)
 
 
 def grow(library: Library, upload: OpenUpload, end: int) -> None:
@@ -41,53 +33,64 @@ def grow(library: Library, upload: OpenUpload, end: int) -> None:
     if upload.size or end <= upload.granted:
         return
     with library.hold(("space", "")):
-        more = end - upload.granted
-        _require_quota(library, upload.user_id, more)
-        free = unpromised(library)
-        if more > free:
-            raise NoSpace(
-                f"The server has no room for another {more} bytes of this upload. What has arrived is kept: repeat it "
-                "when there is room.",
-                needed=more,
-                free=max(free, 0),
+        left = _left(library, upload.user_id, end - upload.granted)
+        upload.granted = end + min(STEP, left)
+
+
+def _left(library: Library, user_id: int, size: int) -> int:
+    """What could still be promised to this user after another `size` bytes; raises `QuotaExceeded`, `NoSpace`."""
+    left = []
+    if (quota := library.keeping.quota) is not None:
+        used = _used(library, user_id)
+        if used + size > quota:
+            raise QuotaExceeded(
+                f"You may have {quota} bytes here and have {used} (unfinished uploads included); this needs {size} "
+                "more. Delete a movie, or cancel an upload.",
+                needed=size,
+                used=used,
+                quota=quota,
             )
-        upload.granted = end + max(0, min(STEP, free - more))
+        left.append(quota - used - size)
+    free = _unpromised(library)
+    if size > free:
+        raise NoSpace(
+            f"The upload needs {size} bytes, the server has {max(free, 0)} that are neither promised to other uploads "
+            "nor kept free. Try again when there is room.",
+            needed=size,
+            free=max(free, 0),
+        )
+    return min([*left, free - size])
 
 
-def unpromised(library: Library) -> int:
+def _unpromised(library: Library) -> int:
     """Bytes that may still be promised; less than none, where more was promised than is there."""
     unfinished = Upload.select().where(Upload.state.in_(UNFINISHED)).columns(Upload.id, Upload.size).rows()
-    return on_disk(library, _unpromised, library, unfinished)
+    return on_disk(library, _free_beyond, library, unfinished)
 
 
-def _unpromised(library: Library, unfinished: list[tuple[str, int]]) -> int:
-    room, size_of = library.store.room(), library.store.part_size
-    promised = sum(max(size - (size_of(upload_id) or 0), 0) for upload_id, size in unfinished if size)
-    growing = [upload for upload in list(library.open_uploads.values()) if not upload.size]
-    promised += sum(max(upload.granted - upload.part.size, 0) for upload in growing)
+def _free_beyond(library: Library, unfinished: list[tuple[str, int]]) -> int:
+    """Bytes that are free beyond what is kept free and what these uploads have still to receive."""
+    room = library.store.room()
+    promised = sum(max(_claimed(library, *upload) - _size(library, upload[0]), 0) for upload in unfinished)
     return room.free - library.keeping.kept_free(room.total) - promised
 
 
-def _require_quota(library: Library, user_id: int, size: int) -> None:
-    quota = library.keeping.quota
-    if quota is None:
-        return
-    used = _used(library, user_id)
-    if used + size > quota:
-        raise QuotaExceeded(
-            f"You may have {quota} bytes here and have {used} (unfinished uploads included); this needs {size} more. "
-            "Delete a movie, or cancel an upload.",
-            needed=size,
-            used=used,
-            quota=quota,
-        )
-
-
 def _used(library: Library, user_id: int) -> int:
+    """What the user's movies take, and what their unfinished uploads may come to take."""
     published = Movie.select(user_id=user_id, is_delete=False).columns(orm.sum(Movie.file_size)).rows()[0][0] or 0
     mine = Upload.select(user_id=user_id).where(Upload.state.in_(UNFINISHED)).columns(Upload.id, Upload.size).rows()
-    return int(published) + on_disk(library, _taken, library, mine)
+    return int(published) + on_disk(library, _claimed_by, library, mine)
 
 
-def _taken(library: Library, unfinished: list[tuple[str, int]]) -> int:
-    return sum(size or library.store.part_size(upload_id) or 0 for upload_id, size in unfinished)
+def _claimed_by(library: Library, unfinished: list[tuple[str, int]]) -> int:
+    return sum(_claimed(library, *upload) for upload in unfinished)
+
+
+def _claimed(library: Library, upload_id: str, size: int) -> int:
+    """What an upload may come to take: all of it, or where that is not known, what has been promised to it."""
+    growing = library.open_uploads.get(upload_id)
+    return size or (growing.granted if growing is not None else _size(library, upload_id))
+
+
+def _size(library: Library, upload_id: str) -> int:
+    return library.store.part_size(upload_id) or 0
