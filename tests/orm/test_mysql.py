@@ -201,6 +201,17 @@ def test_the_first_host_that_answers_is_used_and_the_dead_one_left_alone(mysql: 
     database.close()
 
 
+@pytest.mark.parametrize(("hosts", "expected"), [(1, 0), (2, 7)])
+def test_a_session_sees_what_another_node_acknowledged_where_there_are_several(
+    mysql: orm.Database, hosts: int, expected: int
+) -> None:
+    credentials, _, place = _after(mysql).rpartition("@")
+    address, _, name = place.partition("/")
+    database = orm.Database(f"mysql://{credentials}@{','.join([address] * hosts)}/{name}")
+    assert database.execute("SELECT @@wsrep_sync_wait").rows == ((expected,),)
+    database.close()
+
+
 def in_thread_of(database: orm.Database) -> None:
     with database.use():
         in_thread(lambda: database.execute("SELECT 1"))
