@@ -143,6 +143,33 @@ def test_after_a_restart_bytes_come_in_while_the_hash_catches_up(server: OddServ
         assert downloaded(wire, answer["movie"]) == sender.content
 
 
+def test_who_comes_back_while_the_server_publishes_by_itself_gets_the_movie(tmp_path: Path) -> None:
+    server = OddServer(tmp_path)
+    server.oddities = {"die_at": 1}
+    server.start()
+    try:
+        admin = server.create_admin("alice")
+        with admin.wire() as wire, pytest.raises((EOFError, OSError)):
+            sender = Sender(wire)
+            sender.create()
+            sender.write()
+            sender.finish()
+        server.kill()
+        server.oddities = {}
+        server.hold("lock_directory")
+        server.start()
+        server.until_held("lock_directory")
+        with admin.wire() as wire:
+            sender.wire = wire
+            assert sender.ask("upload.status")["upload"]["state"] == "verifying"
+            wire.send("upload.finish", upload=sender.upload, hash=sender.hash)
+            server.let_go("lock_directory")
+            assert downloaded(wire, wire.receive()["movie"]) == sender.content
+        server.stop()
+    finally:
+        server.kill()
+
+
 # -- every operation of the disk that a request may have to wait for
 
 Request = tuple[str, dict[str, Any]]

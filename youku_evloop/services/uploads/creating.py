@@ -6,7 +6,7 @@ import secrets
 from typing import Final
 from unicodedata import category
 
-from youku_evloop.errors import BadRequest, MovieExists
+from youku_evloop.errors import BadRequest, MovieExists, NotFound
 from youku_evloop.models import DESCRIPTION_LENGTH, NAME_LENGTH, Movie, Upload, UploadOptions
 from youku_evloop.services.library import UPLOAD_LIFETIME, Caller, Library
 from youku_evloop.services.uploads import space
@@ -42,7 +42,10 @@ def create(
     with library.hold(("create", f"{who.id} {fingerprint}")):
         found = _continued(library, who, size, fingerprint, name, options)
         row = found or _new(library, who, name, size, fingerprint, options)
-    return claim(library, who, row.id), row, bool(twins)
+    try:
+        return claim(library, who, row.id), row, bool(twins)
+    except NotFound:  # it has ended in this moment: look again
+        return create(library, who, name, size, fingerprint, options)
 
 
 def _check(name: str, size: int | None, fingerprint: str | None, options: UploadOptions) -> None:

@@ -33,26 +33,20 @@ def finish(
 
     Raises `IntegrityFailure` (the upload is gone), `WrongOffset` (bytes are missing), `Superseded`, `NotFound`.
     """
-    row = rows.own(who, upload_id)
-    if row.state is not UploadState.PUBLISHED:
-        mine = held or claims.claim(library, who, upload_id)
-        try:
-            row = _finish_alone(library, who, mine, digest, size)
-        finally:
-            if held is None:
-                claims.release(library, mine)
+    mine = held
+    try:
+        with library.hold(("finish", upload_id)):  # which may be under way already, begun by somebody else
+            row = rows.own(who, upload_id)
+            if row.state is not UploadState.PUBLISHED:
+                rows.require_unfinished(row)
+                mine = held or claims.claim(library, who, upload_id)
+                mine.require()
+                _require_size(row, mine.upload.part, size)
+                complete(library, mine.upload, row, digest)
+    finally:
+        if mine is not None and mine is not held:
+            claims.release(library, mine)
     return Movie.select(id=row.movie_id).join(Movie.user).get()
-
-
-def _finish_alone(library: Library, who: Caller, held: Claim, digest: str, size: int | None) -> Upload:
-    with library.hold(("finish", held.upload.id)):
-        row = rows.own(who, held.upload.id)
-        if row.state is not UploadState.PUBLISHED:  # two may have finished it at once
-            rows.require_unfinished(row)
-            held.require()
-            _require_size(row, held.upload.part, size)
-            complete(library, held.upload, row, digest)
-    return row
 
 
 def _require_size(row: Upload, part: Part, size: int | None) -> None:
