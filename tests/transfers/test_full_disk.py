@@ -94,10 +94,9 @@ def all_upload(uploaders: list[Uploader]) -> Counter[str]:
 
 def make_room(server: RunningServer) -> None:
     """Let the tmpfs grow, from within the server's namespace."""
-    command = ["nsenter", f"--target={server.pid}", "--mount", "--preserve-credentials", "--user"]
-    if os.geteuid() == 0:
-        command = command[:3]
-    subprocess.run([*command, "mount", "-o", "remount,size=256m", str(server.data)], check=True, capture_output=True)
+    user = [] if os.geteuid() == 0 else ["--preserve-credentials", "--user"]
+    grow = ["mount", "-t", "tmpfs", "-o", "remount,size=256m", "tmpfs", str(server.data)]
+    subprocess.run(["nsenter", f"--target={server.pid}", *user, "--mount", *grow], check=True, capture_output=True)
 
 
 def test_a_hundred_uploaders_on_a_full_disk_are_refused_in_good_order_and_all_get_through_once_there_is_room(

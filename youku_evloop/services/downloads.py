@@ -55,7 +55,7 @@ def read(
     record = None
     try:
         record = _record(library, who, movie, offset) if count else None
-        sent = send(Range(movie, fd, offset, count, _pieces(library, fd, offset, offset + count)))
+        sent = send(Range(movie, fd, offset, count, pieces_of(library, fd, offset, offset + count)))
     finally:
         library.in_thread(library.store.close, fd)  # which may be the last name of a blob that is gone
         if record is not None:
@@ -113,7 +113,8 @@ def _missing(movie: Movie) -> IntegrityFailure:
     return IntegrityFailure(message, movie=movie.id)
 
 
-def _pieces(library: Library, fd: int, offset: int, end: int) -> Iterator[int]:
+def pieces_of(library: Library, fd: int, offset: int, end: int) -> Iterator[int]:
+    """How many bytes of an open blob can be sent without waiting for the disk, piece after piece; see `Range`."""
     store = library.store
     while offset < end:
         count = min(WARM_PIECE, end - offset)
