@@ -158,7 +158,7 @@ def test_no_token_and_no_password_is_ever_in_the_log(
         wire.refused("account.login", message=f"n,,n=carol,r={secrets[1]}", password=PASSWORD)
         wire.request("account.login", message=f"n,,n=carol,r={secrets[1]}")
         wire.refused("account.proof", message=f"c=biws,r={secrets[1]},p={secrets[3]}")
-        keys = {"stored_key": secrets[3], "server_key": secrets[3]}
+        keys: dict[str, Any] = {"stored_key": secrets[3], "server_key": secrets[3]}
         wire.refused("account.register", name="", salt=secrets[2], iterations=5000, **keys)
         wire.send_payload(b'{"id":1,"op":"hello","token":"' + secrets[0].encode())
         wire.rest()
