@@ -44,6 +44,10 @@ PREFIX: Final = "YOUKU"
 COMPLETION_VARIABLE: Final = "_YOUKU_COMPLETE"
 """Set by a shell's completion script when it asks for candidates."""
 
+NO_TEXT: Final = (
+    "An argument, a YOUKU_ variable or a title cannot be written as {}: correct it, or set LC_ALL to a UTF-8 locale."
+)
+
 EXAMPLES: Final = (
     ("youku login alice", "Log in; later commands need no password."),
     ("youku list --type free", "What can be downloaded for nothing."),
@@ -62,10 +66,21 @@ def cli(context: click.Context) -> None:
 
 def main() -> None:
     """The entry point of the console script."""
+    _replace_closed_streams()
     for stream in (sys.stdout, sys.stderr):
         if isinstance(stream, io.TextIOWrapper):
             stream.reconfigure(errors="backslashreplace")  # a title may hold what this terminal's encoding cannot
     sys.exit(run(sys.argv[1:]))
+
+
+def _replace_closed_streams() -> None:
+    """Python has no object for a stream that is closed (`youku list >&-`). There is nobody to ask, then, and messages
+    are lost; but results that cannot be written have to be an error, so what stands for standard output refuses them.
+    """
+    for name, flags in (("stdin", os.O_RDONLY), ("stdout", os.O_RDONLY), ("stderr", os.O_WRONLY)):
+        if getattr(sys, name) is None:
+            stream = open(os.open(os.devnull, flags), "r" if name == "stdin" else "w")  # noqa: SIM115 - until the end
+            setattr(sys, name, stream)
 
 
 def run(arguments: Sequence[str]) -> int:
@@ -102,6 +117,8 @@ def _invoke(app: App, arguments: Sequence[str]) -> int:
         return _report(app, error, wants_json)
     except OSError as problem:
         return _report(app, _refused(problem), wants_json)
+    except UnicodeEncodeError as problem:  # bytes of the command line that were no text, or a title as a file's name
+        return _report(app, BadRequest(NO_TEXT.format(problem.encoding)), wants_json)
     except Exception as problem:
         unforeseen = YoukuError(f"Something went wrong that nobody foresaw: {type(problem).__name__}: {problem}")
         unforeseen.__cause__ = problem

@@ -24,6 +24,8 @@ from youku_evloop.errors import BadRequest, Forbidden, NotFound
 
 DEFAULT_RETRIES: Final = 5
 DEFAULT_TIMEOUT: Final = 60.0
+SHORTEST_TIMEOUT: Final = 0.1
+LONGEST_TIMEOUT: Final = 86_400
 
 PROGRESS_KINDS: Final = ("auto", "json", "none")
 
@@ -69,7 +71,7 @@ def resolve(overrides: Mapping[str, Any], environment: Mapping[str, str] = os.en
         form=_form(told),
         progress=_progress(told.get("progress", "auto")),
         retries=told.get("retry", DEFAULT_RETRIES),
-        timeout=float(told.get("timeout", DEFAULT_TIMEOUT)),
+        timeout=_timeout(told.get("timeout", DEFAULT_TIMEOUT)),
         no_input=bool(told.get("no_input")),
         debug=bool(told.get("debug")),
         profile=name,
@@ -140,6 +142,12 @@ def _progress(kind: str) -> str:
     if kind not in PROGRESS_KINDS:
         raise BadRequest(f"Progress {kind!r} is not one of {', '.join(PROGRESS_KINDS)}.")
     return kind
+
+
+def _timeout(seconds: float) -> float:
+    if not SHORTEST_TIMEOUT <= seconds <= LONGEST_TIMEOUT:  # nan, too, is not between them
+        raise BadRequest(f"A timeout of {seconds} s cannot be: from {SHORTEST_TIMEOUT} to {LONGEST_TIMEOUT} s it can.")
+    return float(seconds)
 
 
 def _tls_mode(mode: str) -> TlsMode:

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import json
 import socket
+import subprocess
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from tests.client.command import Command
+from tests.client.command import YOUKU, Command, environment_of
 from tests.client.peer import LATER, Peer
 from youku_evloop.errors import ExitCode, PaymentRequired, WaitRequired
 
@@ -211,6 +212,39 @@ def test_a_server_that_does_not_run_is_said_at_once(
 def test_a_stale_token_is_said(command: Command, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("YOUKU_TOKEN", "stale")
     assert command("list").code == ExitCode.NOT_LOGGED_IN
+
+
+def test_a_token_that_is_no_text_is_a_usage_error(command: Command, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("YOUKU_TOKEN", "\udcff")
+    said = command("list")
+    assert (said.code, said.out) == (ExitCode.USAGE, "")
+    assert "UTF-8" in said.err
+
+
+def test_a_timeout_that_is_no_number_is_a_usage_error(command: Command) -> None:
+    assert command("ping", "--timeout", "nan").code == ExitCode.USAGE
+
+
+@pytest.mark.parametrize(
+    ("arguments", "closed", "code"),
+    [
+        ("ping", "1", ExitCode.FAILURE),  # its result was lost
+        ("show 99", "2", ExitCode.NOT_FOUND),
+        ("delete 99", "0", ExitCode.USAGE),  # nobody to ask
+    ],
+)
+def test_a_closed_stream_is_no_crash(peer: Peer, tmp_path: Path, arguments: str, closed: str, code: ExitCode) -> None:
+    done = subprocess.run(
+        ["sh", "-c", f'exec "$@" {arguments} {closed}>&-', "sh", *YOUKU],
+        env=environment_of(tmp_path, peer),
+        cwd=tmp_path,
+        capture_output=True,
+        stdin=subprocess.DEVNULL,
+        text=True,
+    )
+    assert done.returncode == code
+    assert "Traceback" not in done.stderr
+    assert "nobody foresaw" not in done.stderr
 
 
 def test_what_nobody_foresaw_is_one_line_unless_somebody_debugs(
