@@ -246,6 +246,32 @@ def test_a_task_that_keeps_the_loop_is_named_by_its_label(loop: ManualLoop, capl
 
 
 @in_the_loop
+def test_many_steps_that_keep_the_loop_together_are_told_with_the_longest(
+    loop: ManualLoop, caplog: pytest.LogCaptureFixture
+) -> None:
+    def hurry(seconds: float, label: str) -> None:
+        loop.tasks.set_label(label)
+        loop.clock.now += seconds
+
+    for seconds, label in ((0.04, "ping"), (0.06, "movie.list"), (0.05, "movie.show")):
+        loop.call_soon(hurry, seconds, label)
+    loop.settle()
+    assert "a turn of the loop took 150 ms, the longest step of it 60 ms in movie.list" in caplog.text
+
+
+@in_the_loop
+def test_a_loop_that_is_always_late_says_so_once_a_second(loop: ManualLoop, caplog: pytest.LogCaptureFixture) -> None:
+    def dawdle(rest: int) -> None:
+        loop.clock.now += 0.3
+        if rest:
+            loop.call_soon(dawdle, rest - 1)
+
+    loop.call_soon(dawdle, 9)
+    loop.settle()
+    assert 2 <= caplog.text.count("stood still") <= 3, "of ten times in three seconds"
+
+
+@in_the_loop
 def test_lag_is_how_late_a_timer_fires(loop: ManualLoop) -> None:
     loop.measure_lag()
     loop.advance(0.25)

@@ -43,8 +43,10 @@ Call = tuple[Callable[..., object], tuple[Any, ...]]
 READ: Final = select.EPOLLIN | select.EPOLLRDHUP
 WRITE: Final = select.EPOLLOUT
 EDGE: Final = select.EPOLLET
-SLOW_STEP: Final = 0.1
-"""Seconds in one callback above which everybody else has noticed: worth a warning that names the culprit."""
+SLOW_TURN: Final = 0.1
+"""Seconds after which everybody else has noticed: worth a warning that names the culprit."""
+WARN_EVERY: Final = 1.0
+"""Seconds between two such warnings: a loop that is merely busy must not be busy with its log too."""
 LAG_SAMPLE: Final = 0.25
 LAG_SAMPLES: Final = 240
 """A minute of samples of how late a timer fires, which is how late everything is."""
@@ -66,6 +68,9 @@ class Loop:
         self._timers = TimerHeap()
         self.lags: deque[float] = deque(maxlen=LAG_SAMPLES)
         self._step_began = self.now
+        self._longest = 0.0
+        self._culprit: Callable[..., object] | str = ""
+        self._warn_from = self.now
         self._running = False
         self._signals: dict[int, Any] = {}
         self._posted: deque[Call] = deque()
@@ -200,6 +205,7 @@ class Loop:
     def _turn(self) -> None:
         events = self._epoll.poll(self._patience(), EVENTS_A_TURN)
         self.now = self._step_began = self._clock()
+        self._longest = 0.0
         callbacks = self._callbacks
         for fd, mask in events:
             callback = callbacks.get(fd)
@@ -209,18 +215,31 @@ class Loop:
             self._step(*self._soon.popleft())
         for call in self._timers.due(self.now):
             self._step(*call)
+        if self._step_began - self.now > SLOW_TURN and self._step_began >= self._warn_from:
+            self._warn(self._step_began - self.now)
+        self._culprit = ""  # or it would keep something alive that is over
+
+    def _warn(self, seconds: float) -> None:
+        """That a turn took too long, and what took the longest of it."""
+        self._warn_from = self._step_began + WARN_EVERY
+        culprit = self._culprit if isinstance(self._culprit, str) else _name(self._culprit)
+        if self._longest > SLOW_TURN:
+            log.warning("the loop stood still for %.0f ms in %s", self._longest * 1000, culprit)
+        else:
+            message = "a turn of the loop took %.0f ms, the longest step of it %.0f ms in %s"
+            log.warning(message, seconds * 1000, self._longest * 1000, culprit)
 
     def _step(self, fn: Callable[..., object], args: tuple[Any, ...]) -> None:
-        """One callback: what it raises is logged, and so is that it took too long."""
+        """One callback: what it raises is logged, and how long it took is compared with the others of the turn."""
         self.tasks.label = ""
         try:
             fn(*args)
         except Exception:
             log.exception("a callback failed: %s", _name(fn))
         ended = self._clock()
-        if ended - self._step_began > SLOW_STEP:
-            culprit = self.tasks.label or _name(fn)
-            log.warning("the loop stood still for %.0f ms in %s", (ended - self._step_began) * 1000, culprit)
+        if ended - self._step_began > self._longest:
+            self._longest = ended - self._step_began
+            self._culprit = self.tasks.label or fn
         self._step_began = ended
 
     def _patience(self) -> float | None:
