@@ -9,6 +9,7 @@ CREATE TABLE IF NOT EXISTS `user` (
     `is_locked` BOOLEAN NOT NULL,
     `vip_until` DATETIME(6),
     `register_time` DATETIME(6) NOT NULL,
+    `notice_seen` BIGINT NOT NULL,
     PRIMARY KEY (`id`),
     UNIQUE KEY `user_name` (`name`)
 ) ENGINE=InnoDB DEFAULT CHARSET=utf8mb4 /*M!100203 COLLATE=utf8mb4_nopad_bin */ /*!80017 COLLATE=utf8mb4_0900_bin */;
@@ -20,6 +21,7 @@ CREATE TABLE IF NOT EXISTS `session` (
     `create_time` DATETIME(6) NOT NULL,
     `last_seen` DATETIME(6) NOT NULL,
     `expire_time` DATETIME(6) NOT NULL,
+    `address` VARCHAR(64) NOT NULL,
     PRIMARY KEY (`id`),
     UNIQUE KEY `session_token_hash` (`token_hash`),
     KEY `session_user_id` (`user_id`),
@@ -41,14 +43,27 @@ CREATE TABLE IF NOT EXISTS `movie` (
     `user_id` BIGINT NOT NULL,
     `create_time` DATETIME(6) NOT NULL,
     `delete_time` DATETIME(6),
+    `search_text` LONGTEXT NOT NULL,
     PRIMARY KEY (`id`),
     KEY `movie_user_id` (`user_id`),
     KEY `movie_is_delete` (`is_delete`),
     KEY `movie_is_delete_is_free` (`is_delete`, `is_free`),
+    KEY `movie_is_delete_name` (`is_delete`, `name`),
+    KEY `movie_is_delete_file_size` (`is_delete`, `file_size`),
+    KEY `movie_is_delete_is_free_name` (`is_delete`, `is_free`, `name`),
+    KEY `movie_is_delete_is_free_file_size` (`is_delete`, `is_free`, `file_size`),
     KEY `movie_file_hash` (`file_hash`),
     KEY `movie_fingerprint` (`fingerprint`),
     KEY `movie_user_id_is_delete_file_size` (`user_id`, `is_delete`, `file_size`),
     CONSTRAINT `movie_user_id_fk` FOREIGN KEY (`user_id`) REFERENCES `user` (`id`) ON DELETE RESTRICT
+) ENGINE=InnoDB DEFAULT CHARSET=utf8mb4 /*M!100203 COLLATE=utf8mb4_nopad_bin */ /*!80017 COLLATE=utf8mb4_0900_bin */;
+
+CREATE TABLE IF NOT EXISTS `movie_gram` (
+    `id` BIGINT NOT NULL AUTO_INCREMENT,
+    `gram` BIGINT NOT NULL,
+    `movie_id` BIGINT NOT NULL,
+    PRIMARY KEY (`id`),
+    UNIQUE KEY `movie_gram_gram_movie_id` (`gram`, `movie_id`)
 ) ENGINE=InnoDB DEFAULT CHARSET=utf8mb4 /*M!100203 COLLATE=utf8mb4_nopad_bin */ /*!80017 COLLATE=utf8mb4_0900_bin */;
 
 CREATE TABLE IF NOT EXISTS `upload` (
@@ -80,9 +95,12 @@ CREATE TABLE IF NOT EXISTS `notice` (
     `content` LONGTEXT NOT NULL,
     `user_id` BIGINT NOT NULL,
     `create_time` DATETIME(6) NOT NULL,
+    `edit_time` DATETIME(6),
+    `is_withdrawn` BOOLEAN NOT NULL,
     PRIMARY KEY (`id`),
     KEY `notice_user_id` (`user_id`),
     KEY `notice_create_time` (`create_time`),
+    KEY `notice_is_withdrawn` (`is_withdrawn`),
     CONSTRAINT `notice_user_id_fk` FOREIGN KEY (`user_id`) REFERENCES `user` (`id`) ON DELETE RESTRICT
 ) ENGINE=InnoDB DEFAULT CHARSET=utf8mb4 /*M!100203 COLLATE=utf8mb4_nopad_bin */ /*!80017 COLLATE=utf8mb4_0900_bin */;
 
@@ -102,6 +120,20 @@ CREATE TABLE IF NOT EXISTS `download_record` (
     CONSTRAINT `download_record_movie_id_fk` FOREIGN KEY (`movie_id`) REFERENCES `movie` (`id`) ON DELETE RESTRICT
 ) ENGINE=InnoDB DEFAULT CHARSET=utf8mb4 /*M!100203 COLLATE=utf8mb4_nopad_bin */ /*!80017 COLLATE=utf8mb4_0900_bin */;
 
+CREATE TABLE IF NOT EXISTS `download_wait` (
+    `id` BIGINT NOT NULL AUTO_INCREMENT,
+    `user_id` BIGINT NOT NULL,
+    `movie_id` BIGINT NOT NULL,
+    `ready_time` DATETIME(6) NOT NULL,
+    PRIMARY KEY (`id`),
+    KEY `download_wait_user_id` (`user_id`),
+    KEY `download_wait_movie_id` (`movie_id`),
+    UNIQUE KEY `download_wait_user_id_movie_id` (`user_id`, `movie_id`),
+    KEY `download_wait_ready_time` (`ready_time`),
+    CONSTRAINT `download_wait_user_id_fk` FOREIGN KEY (`user_id`) REFERENCES `user` (`id`) ON DELETE RESTRICT,
+    CONSTRAINT `download_wait_movie_id_fk` FOREIGN KEY (`movie_id`) REFERENCES `movie` (`id`) ON DELETE RESTRICT
+) ENGINE=InnoDB DEFAULT CHARSET=utf8mb4 /*M!100203 COLLATE=utf8mb4_nopad_bin */ /*!80017 COLLATE=utf8mb4_0900_bin */;
+
 CREATE TABLE IF NOT EXISTS `purchase` (
     `id` BIGINT NOT NULL AUTO_INCREMENT,
     `user_id` BIGINT NOT NULL,
@@ -110,10 +142,17 @@ CREATE TABLE IF NOT EXISTS `purchase` (
     `amount` INT NOT NULL,
     `state` VARCHAR(32) NOT NULL,
     `create_time` DATETIME(6) NOT NULL,
+    `months` INT,
+    `claim` VARCHAR(160),
+    `provider` VARCHAR(32) NOT NULL,
+    `reference` VARCHAR(200) NOT NULL,
+    `settle_time` DATETIME(6),
     PRIMARY KEY (`id`),
     KEY `purchase_user_id` (`user_id`),
     KEY `purchase_movie_id` (`movie_id`),
+    UNIQUE KEY `purchase_claim` (`claim`),
     KEY `purchase_user_id_movie_id` (`user_id`, `movie_id`),
+    KEY `purchase_state` (`state`),
     CONSTRAINT `purchase_user_id_fk` FOREIGN KEY (`user_id`) REFERENCES `user` (`id`) ON DELETE RESTRICT,
     CONSTRAINT `purchase_movie_id_fk` FOREIGN KEY (`movie_id`) REFERENCES `movie` (`id`) ON DELETE RESTRICT
 ) ENGINE=InnoDB DEFAULT CHARSET=utf8mb4 /*M!100203 COLLATE=utf8mb4_nopad_bin */ /*!80017 COLLATE=utf8mb4_0900_bin */;
@@ -123,8 +162,35 @@ CREATE TABLE IF NOT EXISTS `search_history` (
     `user_id` BIGINT NOT NULL,
     `query` VARCHAR(200) NOT NULL,
     `create_time` DATETIME(6) NOT NULL,
+    `is_found` BOOLEAN NOT NULL,
     PRIMARY KEY (`id`),
     KEY `search_history_user_id` (`user_id`),
     KEY `search_history_user_id_create_time` (`user_id`, `create_time`),
+    KEY `search_history_is_found_create_time` (`is_found`, `create_time`),
     CONSTRAINT `search_history_user_id_fk` FOREIGN KEY (`user_id`) REFERENCES `user` (`id`) ON DELETE RESTRICT
+) ENGINE=InnoDB DEFAULT CHARSET=utf8mb4 /*M!100203 COLLATE=utf8mb4_nopad_bin */ /*!80017 COLLATE=utf8mb4_0900_bin */;
+
+CREATE TABLE IF NOT EXISTS `invitation` (
+    `id` BIGINT NOT NULL AUTO_INCREMENT,
+    `code_hash` VARCHAR(64) NOT NULL,
+    `user_id` BIGINT NOT NULL,
+    `create_time` DATETIME(6) NOT NULL,
+    `expire_time` DATETIME(6) NOT NULL,
+    `used_by_id` BIGINT,
+    `use_time` DATETIME(6),
+    PRIMARY KEY (`id`),
+    UNIQUE KEY `invitation_code_hash` (`code_hash`),
+    KEY `invitation_user_id` (`user_id`),
+    KEY `invitation_used_by_id` (`used_by_id`),
+    CONSTRAINT `invitation_user_id_fk` FOREIGN KEY (`user_id`) REFERENCES `user` (`id`) ON DELETE RESTRICT,
+    CONSTRAINT `invitation_used_by_id_fk` FOREIGN KEY (`used_by_id`) REFERENCES `user` (`id`) ON DELETE RESTRICT
+) ENGINE=InnoDB DEFAULT CHARSET=utf8mb4 /*M!100203 COLLATE=utf8mb4_nopad_bin */ /*!80017 COLLATE=utf8mb4_0900_bin */;
+
+CREATE TABLE IF NOT EXISTS `login_failures` (
+    `key` VARCHAR(160) NOT NULL,
+    `count` INT NOT NULL,
+    `last_time` DATETIME(6) NOT NULL,
+    `blocked_until` DATETIME(6) NOT NULL,
+    PRIMARY KEY (`key`),
+    KEY `login_failures_last_time` (`last_time`)
 ) ENGINE=InnoDB DEFAULT CHARSET=utf8mb4 /*M!100203 COLLATE=utf8mb4_nopad_bin */ /*!80017 COLLATE=utf8mb4_0900_bin */;

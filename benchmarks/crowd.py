@@ -53,7 +53,7 @@ def add_account(data: Path, name: str, user_type: UserType = UserType.ADMIN, url
     """A new account of which nobody knows the password: the token of a session."""
     with library(data, url):
         verifier = accounts.Verifier.of_password(secrets.token_hex(), accounts.LEAST_ITERATIONS)
-        return accounts.open_session(accounts.register(name, verifier, user_type), LIFETIME)[0]
+        return accounts.open_session(accounts.create(name, verifier, user_type), LIFETIME)[0]
 
 
 def add_hollow_movie(data: Path, size: int, url: str = "") -> int:

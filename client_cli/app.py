@@ -8,6 +8,7 @@ from collections.abc import Mapping
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
+from client_cli.messages import Translate, translator
 from client_cli.output import Form, Output
 from client_cli.sessions import SessionFile
 from client_cli.settings import Settings, resolve
@@ -36,7 +37,12 @@ class App:
     @cached_property
     def output(self) -> Output:
         """Where results and messages go."""
-        return Output(self.settings.form)
+        return Output(self.settings.form, translate=self.translate)
+
+    @cached_property
+    def translate(self) -> Translate:
+        """What turns a message into this person's language."""
+        return translator(self.environment)
 
     def client(self, *, logged_in: bool = True) -> Client:
         """A client for the server; raises `NotLoggedIn` before connecting when it needs a session and there is none."""
@@ -72,6 +78,16 @@ class App:
             raise BadRequest("A password may not be empty.")
         return password
 
+    def new_password(self, prompt: str) -> str:
+        """`YOUKU_NEW_PASSWORD`, or what somebody types twice; raises `BadRequest` where nobody is there to type."""
+        password = self.environment.get("YOUKU_NEW_PASSWORD")
+        if password is None:
+            self.require_person("A new password is needed: set YOUKU_NEW_PASSWORD, or run this on a terminal.")
+            password = self._typed_password(prompt, confirm=True)
+        if not password:
+            raise BadRequest("A password may not be empty.")
+        return password
+
     def confirm(self, question: str, option: str) -> bool:
         """Whether somebody on the terminal says yes; raises `BadRequest`, naming the option, where nobody is there."""
         self.require_person(f"This needs a yes, and nobody is here to ask: add {option}.")
@@ -97,7 +113,7 @@ class App:
     def message(self, message: str) -> None:
         """A message that does not tear a progress bar apart."""
         if self._bars is not None and self.output.form is not Form.QUIET:
-            self._bars.message(message)
+            self._bars.message(self.translate(message))
         else:
             self.output.message(message)
 
@@ -110,4 +126,7 @@ class App:
         return password
 
     def _report_retry(self, error: YoukuError, delay: float, count: int, limit: int) -> None:
+        if not count:
+            self.message(f"{error.message} Waiting...")
+            return
         self.message(f"{error.message} Trying again in {delay:.1f} s ({count} of {limit}).")

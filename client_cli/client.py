@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import threading
 import time
+from collections import deque
 from collections.abc import Callable, Iterator
 from datetime import datetime
 from pathlib import Path
@@ -19,12 +20,14 @@ from typing import TYPE_CHECKING, Any, Final, Literal, Self
 
 from client_cli import __version__, values
 from client_cli.address import DEFAULT_SERVER, Address, parse_address
+from client_cli.administration import Administration
 from client_cli.connection import DEFAULT_TIMEOUT, Connection, EventCallback, connect, ignore_event
+from client_cli.member import QUESTIONS, Member
 from client_cli.pace import Rate
 from client_cli.progress import ProgressCallback, no_progress
 from client_cli.retry import DEFAULT_RETRIES, Retry, RetryCallback, is_temporary, no_report
 from client_cli.trust import Trust
-from client_cli.values import Deletion, Movie, MoviePage, Session, Upload, User
+from client_cli.values import Deletion, Movie, MoviePage, Notice, Session, Upload, User
 from youku_evloop.errors import BadRequest, Interrupted, YoukuError
 
 if TYPE_CHECKING:
@@ -41,6 +44,9 @@ SLOWEST_DISK: Final = 50 * 1024 * 1024
 
 LARGEST_PAGE: Final = 50
 
+MOST_EVENTS: Final = 100
+"""Pushed events that nobody has asked for; older ones are forgotten."""
+
 REPEATABLE: Final = frozenset(
     {
         "ping",
@@ -49,6 +55,7 @@ REPEATABLE: Final = frozenset(
         "movie.list",
         "movie.show",
         "movie.hash",
+        *QUESTIONS,
         "upload.create",
         "upload.finish",
         "upload.list",
@@ -58,9 +65,10 @@ REPEATABLE: Final = frozenset(
 """Commands that may be sent again when the connection was lost before their answer came."""
 
 MovieType = Literal["all", "free", "charge"]
+MovieSort = Literal["newest", "oldest", "title", "size"]
 
 
-class Client:
+class Client(Member, Administration):
     """`with Client("host:port", token=...) as youku: ...`; see the module."""
 
     def __init__(
@@ -83,6 +91,7 @@ class Client:
         self._on_retry = on_retry
         self._on_event = on_event
         self._aborted = threading.Event()
+        self._events: deque[dict[str, Any]] = deque(maxlen=MOST_EVENTS)
         self._connection: Connection | None = None
         self._has_answered = False
 
@@ -125,20 +134,27 @@ class Client:
         self.call("ping")
         return time.perf_counter() - start
 
-    def register(self, name: str, password: str) -> User:
-        """Make an account; raises `NameTaken`. The password does not travel. Does not log in."""
+    def register(self, name: str, password: str, *, invitation: str | None = None) -> User:
+        """Make an account, with an invitation an administrator's; raises `NameTaken`. The password does not travel.
+
+        Does not log in.
+        """
         from client_cli.login import canonical_name, verifier
 
-        reply = self.call("account.register", name=canonical_name(name), **verifier(password))
+        code: dict[str, Any] = {} if invitation is None else {"invitation": invitation}
+        reply = self.call("account.register", name=canonical_name(name), **verifier(password), **code)
         return values.read(User, reply.get("user"))
 
-    def login(self, name: str, password: str) -> Session:
-        """Become `name`, on this connection and those that replace it; raises `LoginFailed`."""
+    def login(self, name: str, password: str, on_rounds: Callable[[int], object] = lambda rounds: None) -> Session:
+        """Become `name`, on this connection and those that replace it; raises `LoginFailed`.
+
+        `on_rounds` is told how many PBKDF2 rounds the server asks for, before anything is proved to it.
+        """
         from client_cli.login import prove
 
         connection = self.connection()
         try:
-            session = values.read(Session, prove(connection, name, password))
+            session = values.read(Session, prove(connection, name, password, on_rounds))
         except YoukuError:
             self.close()
             raise
@@ -154,9 +170,12 @@ class Client:
         """Who the server thinks we are."""
         return values.read(User, self.call("account.whoami").get("user"))
 
-    def movie_page(self, kind: MovieType = "all", limit: int = 20, cursor: str | None = None) -> MoviePage:
+    def movie_page(
+        self, kind: MovieType = "all", limit: int = 20, cursor: str | None = None, sort: MovieSort = "newest"
+    ) -> MoviePage:
         """At most `limit` movies, newest first, from where `cursor` (`next` of the page before) points."""
-        reply = self.call("movie.list", type=kind, limit=min(limit, LARGEST_PAGE), cursor=cursor)
+        order: dict[str, Any] = {} if sort == "newest" else {"sort": sort}  # which older servers do not know
+        reply = self.call("movie.list", type=kind, limit=min(limit, LARGEST_PAGE), cursor=cursor, **order)
         return values.read(MoviePage, reply)
 
     def movies(self, kind: MovieType = "all") -> Iterator[Movie]:
@@ -275,6 +294,18 @@ class Client:
         stream(self, wanted, write, progress, limit_rate)
         return wanted
 
+    def follow_notices(self) -> Iterator[Notice]:
+        """Notices as they are published, for as long as somebody asks for the next one."""
+        from client_cli.following import follow
+
+        return follow(self)
+
+    def take_events(self) -> list[dict[str, Any]]:
+        """What the server has pushed since this was last asked."""
+        events = list(self._events)
+        self._events.clear()
+        return events
+
     def uploads(self) -> list[Upload]:
         """The user's own unfinished uploads, newest first."""
         return values.read(list[Upload], self.call("upload.list").get("uploads"))
@@ -312,7 +343,7 @@ class Client:
         if self._connection is not None and not self._connection.is_alive():
             self.close()
         if self._connection is None:
-            self._connection = connect(self.address, self._timeout, self._on_event, self._trust)
+            self._connection = connect(self.address, self._timeout, self._take_event, self._trust)
             self._check_not_aborted()
             self._greet(self._connection)
         return self._connection
@@ -341,6 +372,10 @@ class Client:
     def _check_not_aborted(self) -> None:
         if self._aborted.is_set():
             raise Interrupted("Stopped.")
+
+    def _take_event(self, event: dict[str, Any]) -> None:
+        self._events.append(event)
+        self._on_event(event)
 
     def _greet(self, connection: Connection) -> None:
         try:

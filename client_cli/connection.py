@@ -160,6 +160,13 @@ class Connection:
             self._fill()
         return self._next_reply()
 
+    def listen(self, timeout: float) -> bool:
+        """Wait for what the server says by itself, and take it in; False: it said nothing for so many seconds."""
+        if not self._ready(timeout):
+            return False
+        self._fill()
+        return True
+
     def received(self) -> dict[str, Any] | None:
         """The next reply if it is here already; raises the error that it is."""
         while not self._replies and self._fill():

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Final, Protocol
 
 from client_cli.pace import Pacer
 from client_cli.values import Movie
-from youku_evloop.errors import IntegrityFailure, NoSpace, YoukuError
+from youku_evloop.errors import IntegrityFailure, NoSpace, WaitRequired, YoukuError
 
 if TYPE_CHECKING:
     from client_cli.client import Client
@@ -36,6 +36,8 @@ def fetch(client: Client, movie: Movie, sink: Sink, until: int, pacer: Pacer) ->
             _receive(client, movie, sink, until, pacer, buffer)
         except (NoSpace, IntegrityFailure):
             raise  # of this side: the server never answers them to a read of bytes that it has
+        except WaitRequired as error:
+            retry.wait(error, float(error.facts.get("wait", 1)))
         except YoukuError as error:
             if sink.position > before:
                 retry.progressed()

@@ -9,6 +9,7 @@ import re
 import secrets
 import unicodedata
 from base64 import b64encode
+from collections.abc import Callable
 from typing import Any, Final
 
 from scramp import ScramClient, ScramException, ScramMechanism
@@ -50,12 +51,17 @@ def verifier(password: str, rounds: int = ROUNDS) -> dict[str, Any]:
     }
 
 
-def prove(connection: Connection, name: str, password: str) -> dict[str, Any]:
-    """Log `connection` in; the reply of `account.proof`, after the server has proved itself too."""
+def prove(
+    connection: Connection, name: str, password: str, on_rounds: Callable[[int], object] = lambda rounds: None
+) -> dict[str, Any]:
+    """Log `connection` in; the reply of `account.proof`, after the server has proved itself too.
+
+    `on_rounds` is told how many rounds the server asks for, before anything is proved to it.
+    """
     scram = _exchange(name, password)
     first = connection.request("account.login", message=scram.get_client_first())
     server_first = str(first.get("message"))
-    _check_rounds(server_first)
+    on_rounds(_check_rounds(server_first))
     try:
         scram.set_server_first(server_first)
         final = connection.request("account.proof", message=scram.get_client_final())
@@ -75,7 +81,7 @@ def _exchange(name: str, password: str) -> ScramClient:
         raise BadRequest(f"This name or password cannot be used: {problem}.") from None
 
 
-def _check_rounds(server_first: str) -> None:
+def _check_rounds(server_first: str) -> int:
     found = re.search(r"(?:^|,)i=(\d{1,12})(?:,|$)", server_first)
     rounds = int(found[1]) if found else 0
     if not FEWEST_ROUNDS <= rounds <= MOST_ROUNDS:
@@ -84,3 +90,4 @@ def _check_rounds(server_first: str) -> None:
             " not logging in. It may not be the server that it claims to be.",
             iterations=rounds,
         )
+    return rounds

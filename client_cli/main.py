@@ -24,13 +24,27 @@ COMMANDS: Final = {
     "login": "client_cli.commands.accounts:login",
     "logout": "client_cli.commands.accounts:logout",
     "whoami": "client_cli.commands.accounts:whoami",
+    "passwd": "client_cli.commands.sessions:passwd",
+    "sessions": "client_cli.commands.sessions:sessions",
     "list": "client_cli.commands.movies:list_movies",
+    "search": "client_cli.commands.searches:search",
+    "searches": "client_cli.commands.searches:searches",
     "show": "client_cli.commands.movies:show",
     "download": "client_cli.commands.downloads:download",
+    "buy": "client_cli.commands.purchases:buy",
+    "vip": "client_cli.commands.purchases:vip",
+    "purchases": "client_cli.commands.purchases:purchases",
+    "records": "client_cli.commands.records:records",
+    "notices": "client_cli.commands.notices:notices",
+    "menu": "client_cli.commands.menu:menu",
     "upload": "client_cli.commands.uploads:upload",
     "uploads": "client_cli.commands.uploads:uploads",
     "delete": "client_cli.commands.movies:delete",
     "restore": "client_cli.commands.movies:restore",
+    "edit": "client_cli.commands.movies:edit",
+    "notice": "client_cli.commands.notices:notice",
+    "users": "client_cli.commands.users:users",
+    "invite": "client_cli.commands.users:invite",
     "ping": "client_cli.commands.service:ping",
     "config": "client_cli.commands.config:config",
     "api": "client_cli.commands.api:api",
@@ -144,7 +158,7 @@ def _report(app: App, error: YoukuError, wants_json: bool) -> int:
         fields = {"ok": False, "error": error.code, "message": error.message}
         line = json.dumps({**fields, **error.facts, **fields}, ensure_ascii=False, default=str)
     else:
-        line = f"youku: {error.message}"
+        line = f"youku: {app.translate(error.message)}"
     sys.stderr.write(f"{line}\n")
     return error.exit_code
 

@@ -8,12 +8,13 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from enum import Enum
 from typing import Any, Final, Literal, TextIO
 
 from client_cli import text
+from client_cli.messages import Translate
 
 UTF_8: Final = "utf-8"
 
@@ -46,8 +47,15 @@ class Column:
 class Output:
     """The two streams, and the form of what goes to the first."""
 
-    def __init__(self, form: Form = Form.TEXT, stdout: TextIO | None = None, stderr: TextIO | None = None) -> None:
+    def __init__(
+        self,
+        form: Form = Form.TEXT,
+        stdout: TextIO | None = None,
+        stderr: TextIO | None = None,
+        translate: Translate = str,
+    ) -> None:
         self.form = form
+        self._say = translate
         self._stdout = stdout or sys.stdout
         self._stderr = stderr or sys.stderr
 
@@ -68,7 +76,7 @@ class Output:
         elif self.form is Form.QUIET:
             self._write(str(identity))
         elif self.form is Form.TEXT:
-            self._write(words)
+            self._write(self._say(words))
 
     def table(
         self,
@@ -81,7 +89,9 @@ class Output:
         if self.form is not Form.TEXT:
             for value, identity in zip(values, identities, strict=True):
                 self.item(value, identity, "")
-        elif self._stdout.isatty():
+            return
+        columns = [replace(column, title=self._say(column.title)) for column in columns]
+        if self._stdout.isatty():
             self._draw(columns, rows)
         else:
             right = frozenset(place for place, column in enumerate(columns) if column.right)
@@ -97,7 +107,7 @@ class Output:
     def message(self, message: str) -> None:
         """Something to know besides the results; not with `--quiet`."""
         if self.form is not Form.QUIET:
-            self.error(message)
+            self.error(self._say(message))
 
     def error(self, message: str) -> None:
         """A line on standard error, whatever was asked for."""

@@ -23,7 +23,7 @@ LONGEST_DELAY: Final = 30.0
 """Seconds: whoever watches should not have to wait longer to see that it works again."""
 
 RetryCallback = Callable[[YoukuError, float, int, int], None]
-"""Told the error, the delay in seconds, which retry this is, and of how many."""
+"""Told the error, the delay in seconds, which retry this is (0: a wait that the server asks for), and of how many."""
 
 
 def no_report(_error: YoukuError, _delay: float, _count: int, _limit: int) -> None:
@@ -58,6 +58,14 @@ class Retry:
         delay = self._delay()
         self._report(error, delay, self._failures, self._limit)
         self._sleep(delay)
+
+    def wait(self, error: YoukuError, seconds: float) -> None:
+        """Wait for as long as the server has said; raises `error` when it has said so often enough."""
+        self._failures += 1
+        if self._failures > self._limit:
+            raise error
+        self._report(error, seconds, 0, self._limit)
+        self._sleep(seconds)
 
     def _delay(self) -> float:
         longest = min(LONGEST_DELAY, FIRST_DELAY * 2.0 ** min(self._failures - 1, 16))

@@ -15,6 +15,7 @@ from client_cli.state import locked, replace, state_directory
 from youku_evloop.errors import BadRequest, Forbidden
 
 FILE_NAME: Final = "sessions.json"
+ROUNDS_FILE: Final = "rounds.json"
 VERSION: Final = 1
 
 
@@ -39,6 +40,26 @@ class SessionFile:
         """Forget a login; whether there was one."""
         with self._locked() as sessions:
             return sessions.pop(server, None) is not None
+
+    def note_rounds(self, server: str, name: str, rounds: int) -> int | None:
+        """Remember how many rounds a server asks for of an account; how many it asked for before, if it was more.
+
+        The highest number stays: a server that asks for less may be another one, after a proof that is cheap to guess.
+        """
+        with locked(self._directory, "logins"):
+            known = self._load_rounds()
+            before = known.get(f"{server} {name}", 0)
+            if rounds > before:
+                known[f"{server} {name}"] = rounds
+                replace(self._directory / ROUNDS_FILE, json.dumps(known, indent=2) + "\n")
+        return before if before > rounds else None
+
+    def _load_rounds(self) -> dict[str, int]:
+        try:
+            known = json.loads((self._directory / ROUNDS_FILE).read_bytes())
+        except (OSError, ValueError):
+            return {}
+        return {str(key): value for key, value in known.items() if type(value) is int} if type(known) is dict else {}
 
     def _load(self) -> dict[str, Any]:
         try:

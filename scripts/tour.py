@@ -75,7 +75,7 @@ class Tour:
         """A running server that `youku` talks to; it is gone afterwards."""
         self._stop_left_over()
         self._heading("Start a server: accounts and titles in SQLite, the videos as files; port 0 means any free one.")
-        command = "youku-server run --data library --listen 127.0.0.1:0"
+        command = "youku-server run --data library --listen 127.0.0.1:0 --rule free_wait=1"
         self.shell.show(f"{command} 2> server.log &")
         with self.log.open("wb") as log:
             process = self.shell.start(command, log)

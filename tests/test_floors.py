@@ -16,12 +16,13 @@ SERVER: Final = "youku_evloop"
 CLIENT: Final = "client_cli"
 
 FLOORS: Final = (
-    ("errors", "config", "machine"),
+    ("errors", "config", "machine", "grams", "signals"),
     ("kernel", "wire", "orm"),
     ("transport", "storage", "models", "schema"),
     ("services",),
-    ("statistics", "commands", "session"),
-    ("certificates", "logs", "process", "inspector", "lifecycle", "server"),
+    ("statistics", "commands"),
+    ("session",),
+    ("plugins", "certificates", "logs", "process", "inspector", "lifecycle", "server"),
     ("cli",),
 )
 """The rooms of the server, from the ground up. A room is a package or a file. A file may import the files listed

@@ -81,25 +81,54 @@ class Keeping:
         return min(GIB, int(total * KEPT_FREE_SHARE)) if self.keep_free is None else self.keep_free
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Rules:
+    """How this library treats its users. Times in seconds, money in fen."""
+
+    free_wait: float = 30.0
+    """Before a free download of somebody who is no VIP; 0: nobody waits."""
+    vip_month: int = 3000
+    """Of a month of VIP: as much as three movies save."""
+    name_failures: int = 5
+    """Failed logins of one name before the next one has to wait: people mistype a few times."""
+    address_failures: int = 50
+    """The same of one address, behind which a whole company may sit."""
+    first_pause: float = 1.0
+    """After one failure too many; doubled by each further one."""
+    longest_pause: float = 300.0
+    """Where the doubling ends: a password that is guessed at this pace is safe, and nobody is shut out for good."""
+    forget_failures: float = 3600.0
+    """Failures older than that count no more."""
+    invitation: float = 7 * 86_400.0
+    """How long an invitation is good for."""
+
+
+def read_rules(assignments: Iterable[str]) -> Rules:
+    """The rules, changed as in `free_wait=0`; raises `BadRequest` for what is no rule or no sensible number."""
+    return Rules(**dict(_read_number(Rules, "rule", text, least=0) for text in assignments))
+
+
 def read_limits(assignments: Iterable[str]) -> Limits:
     """The limits, changed as in `idle=5`; raises `BadRequest` for what is no limit or no sensible number."""
-    limits = Limits(**dict(_read_limit(text) for text in assignments))
+    limits = Limits(**dict(_read_number(Limits, "limit", text) for text in assignments))
     if not limits.write_low <= limits.write_high <= limits.write_most:
         raise BadRequest("The limits write_low, write_high and write_most must not fall.")
     return limits
 
 
-def _read_limit(text: str) -> tuple[str, Any]:
+def _read_number(settings: type, what: str, text: str, least: float | None = None) -> tuple[str, Any]:
+    """`name=number`; more than 0, or at least `least`."""
     name, _, value = text.partition("=")
-    kinds = {limit.name: int if isinstance(limit.default, int) else float for limit in fields(Limits)}
+    kinds = {known.name: int if isinstance(known.default, int) else float for known in fields(settings)}
     if name not in kinds:
-        raise BadRequest(f"There is no limit {name!r}. The limits are {', '.join(kinds)}.")
+        raise BadRequest(f"There is no {what} {name!r}. The {what}s are {', '.join(kinds)}.")
     try:
         number = kinds[name](value)
     except ValueError:
-        raise BadRequest(f"The limit {name} is {kinds[name].__name__}, as in {name}=5, and not {value!r}.") from None
-    if not 0 < number < float("inf"):
-        raise BadRequest(f"The limit {name} has to be more than 0.")
+        message = f"The {what} {name} is {kinds[name].__name__}, as in {name}=5, and not {value!r}."
+        raise BadRequest(message) from None
+    if not (number > 0 if least is None else least <= number) or not number < float("inf"):
+        raise BadRequest(f"The {what} {name} has to be {'more than 0' if least is None else f'at least {least}'}.")
     return name, number
 
 
@@ -125,6 +154,9 @@ class Config:
     """Serve other machines in the clear."""
     limits: Limits = field(default_factory=Limits)
     keeping: Keeping = field(default_factory=Keeping)
+    rules: Rules = field(default_factory=Rules)
+    payments: str = "instant"
+    """The payment provider, by its name."""
 
     @property
     def encrypts(self) -> bool:

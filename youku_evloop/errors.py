@@ -118,6 +118,18 @@ class NameTaken(Conflict):
     code = "name_taken"
 
 
+class AlreadyBought(Conflict):
+    """The purchase is there: `purchase` is its id, `state` how far it is."""
+
+    code = "already_bought"
+
+
+class MovieDeleted(NotFound):
+    """The movie was taken out of the library; the asker has bought it, or downloaded it."""
+
+    code = "movie_deleted"
+
+
 class MovieExists(Conflict):
     """The library holds these very bytes already."""
 
@@ -150,6 +162,12 @@ class WaitRequired(YoukuError):
     code = "wait"
     exit_code = ExitCode.WAIT
     retryable = True
+
+
+class TooManyAttempts(WaitRequired):
+    """Too many logins have failed: `wait` says after how many seconds the next one is looked at."""
+
+    code = "too_many_attempts"
 
 
 class Unavailable(YoukuError):

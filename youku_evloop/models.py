@@ -10,6 +10,9 @@ from youku_evloop import orm
 NAME_LENGTH: Final = 200
 """Characters of a title: fifty of the longest, four bytes a character, still fit one frame."""
 DESCRIPTION_LENGTH: Final = 4000
+CLAIM_LENGTH: Final = 160
+REFERENCE_LENGTH: Final = 200
+ADDRESS_LENGTH: Final = 64
 
 
 class UserType(StrEnum):
@@ -46,7 +49,10 @@ class PurchaseState(StrEnum):
 
 
 class User(orm.Model, table="user"):
-    """An account; `password` is a SCRAM-SHA-256 verifier, never a password."""
+    """An account; `password` is a SCRAM-SHA-256 verifier, never a password.
+
+    `notice_seen`: the newest notice that the user has looked at; those after it are new.
+    """
 
     id = orm.BigInteger(primary_key=True)
     name = orm.String(32, unique=True)
@@ -55,6 +61,7 @@ class User(orm.Model, table="user"):
     is_locked = orm.Boolean(default=False)
     vip_until = orm.DateTime(null=True)
     register_time = orm.DateTime(default=orm.utcnow)
+    notice_seen = orm.BigInteger(default=0)
 
 
 class Session(orm.Model, table="session", indexes=[orm.Index("expire_time")]):
@@ -67,6 +74,7 @@ class Session(orm.Model, table="session", indexes=[orm.Index("expire_time")]):
     create_time = orm.DateTime(default=orm.utcnow)
     last_seen = orm.DateTime(default=orm.utcnow)
     expire_time = orm.DateTime()
+    address = orm.String(ADDRESS_LENGTH, default="")
 
 
 class Movie(
@@ -75,12 +83,19 @@ class Movie(
     indexes=[
         orm.Index("is_delete"),
         orm.Index("is_delete", "is_free"),
+        orm.Index("is_delete", "name"),
+        orm.Index("is_delete", "file_size"),
+        orm.Index("is_delete", "is_free", "name"),
+        orm.Index("is_delete", "is_free", "file_size"),
         orm.Index("file_hash"),
         orm.Index("fingerprint"),
         orm.Index("user", "is_delete", "file_size"),
     ],
 ):
-    """A published video; its bytes are the blob `file_hash`, which outlives a deletion for a while."""
+    """A published video; its bytes are the blob `file_hash`, which outlives a deletion for a while.
+
+    `search_text`: title and description as searching compares them (`services.search`); never shown.
+    """
 
     id = orm.BigInteger(primary_key=True)
     name = orm.String(NAME_LENGTH)
@@ -96,6 +111,18 @@ class Movie(
     user_id: orm.Field[int]
     create_time = orm.DateTime(default=orm.utcnow)
     delete_time = orm.DateTime(null=True)
+    search_text = orm.Text(default="")
+
+
+class MovieGram(orm.Model, table="movie_gram", indexes=[orm.Unique("gram", "movie_id")]):
+    """A piece of a movie's search text, as a number: the index of `services.search`.
+
+    `movie_id` is no foreign key: that would demand an index of its own, on the largest table of all.
+    """
+
+    id = orm.BigInteger(primary_key=True)
+    gram = orm.BigInteger()
+    movie_id = orm.BigInteger()
 
 
 class Upload(
@@ -126,7 +153,7 @@ class Upload(
     file_hash = orm.String(64, null=True)
 
 
-class Notice(orm.Model, table="notice", indexes=[orm.Index("create_time")]):
+class Notice(orm.Model, table="notice", indexes=[orm.Index("create_time"), orm.Index("is_withdrawn")]):
     """An administrator's announcement."""
 
     id = orm.BigInteger(primary_key=True)
@@ -135,6 +162,8 @@ class Notice(orm.Model, table="notice", indexes=[orm.Index("create_time")]):
     user = orm.ForeignKey(User)
     user_id: orm.Field[int]
     create_time = orm.DateTime(default=orm.utcnow)
+    edit_time = orm.DateTime(null=True)
+    is_withdrawn = orm.Boolean(default=False)
 
 
 class DownloadRecord(orm.Model, table="download_record", indexes=[orm.Index("user", "movie")]):
@@ -154,8 +183,23 @@ class DownloadRecord(orm.Model, table="download_record", indexes=[orm.Index("use
     ranges = orm.Json(null=True)
 
 
-class Purchase(orm.Model, table="purchase", indexes=[orm.Index("user", "movie")]):
-    """What a user bought, at the price of that moment."""
+class DownloadWait(orm.Model, table="download_wait", indexes=[orm.Unique("user", "movie"), orm.Index("ready_time")]):
+    """A free download that a user without VIP has asked for, and when it may begin."""
+
+    id = orm.BigInteger(primary_key=True)
+    user = orm.ForeignKey(User)
+    user_id: orm.Field[int]
+    movie = orm.ForeignKey(Movie)
+    movie_id: orm.Field[int]
+    ready_time = orm.DateTime()
+
+
+class Purchase(orm.Model, table="purchase", indexes=[orm.Index("user", "movie"), orm.Index("state")]):
+    """What a user bought, at the price of that moment.
+
+    `claim` is unique: whoever buys the same thing again, or repeats a request whose answer was lost, meets this row.
+    A declined purchase of a movie gives it up. `months` of VIP; `provider` and its `reference` of the payment.
+    """
 
     id = orm.BigInteger(primary_key=True)
     user = orm.ForeignKey(User)
@@ -166,27 +210,64 @@ class Purchase(orm.Model, table="purchase", indexes=[orm.Index("user", "movie")]
     amount = orm.Integer()
     state = orm.Enum(PurchaseState, default=PurchaseState.WAITING)
     create_time = orm.DateTime(default=orm.utcnow)
+    months = orm.Integer(null=True)
+    claim = orm.String(CLAIM_LENGTH, null=True, unique=True)
+    provider = orm.String(32, default="instant")
+    reference = orm.String(REFERENCE_LENGTH, default="")
+    settle_time = orm.DateTime(null=True)
 
 
-class SearchHistory(orm.Model, table="search_history", indexes=[orm.Index("user", "create_time")]):
-    """What a user looked for."""
+class SearchHistory(
+    orm.Model,
+    table="search_history",
+    indexes=[orm.Index("user", "create_time"), orm.Index("is_found", "create_time")],
+):
+    """What a user looked for, and whether there was such a movie."""
 
     id = orm.BigInteger(primary_key=True)
     user = orm.ForeignKey(User)
     user_id: orm.Field[int]
     query = orm.String(NAME_LENGTH)
     create_time = orm.DateTime(default=orm.utcnow)
+    is_found = orm.Boolean(default=True)
+
+
+class Invitation(orm.Model, table="invitation"):
+    """The right to register as an administrator, once; only the code's hash is known here."""
+
+    id = orm.BigInteger(primary_key=True)
+    code_hash = orm.String(64, unique=True)
+    user = orm.ForeignKey(User)
+    user_id: orm.Field[int]
+    create_time = orm.DateTime(default=orm.utcnow)
+    expire_time = orm.DateTime()
+    used_by = orm.ForeignKey(User, null=True)
+    used_by_id: orm.Field[int | None]
+    use_time = orm.DateTime(null=True)
+
+
+class LoginFailures(orm.Model, table="login_failures", indexes=[orm.Index("last_time")]):
+    """Logins that failed lately, of one name or from one address, and until when further ones are refused."""
+
+    key = orm.String(160, primary_key=True)
+    count = orm.Integer()
+    last_time = orm.DateTime()
+    blocked_until = orm.DateTime()
 
 
 MODELS: Final[tuple[type[orm.Model], ...]] = (
     User,
     Session,
     Movie,
+    MovieGram,
     Upload,
     Notice,
     DownloadRecord,
+    DownloadWait,
     Purchase,
     SearchHistory,
+    Invitation,
+    LoginFailures,
 )
 
 UploadOptions = dict[str, Any]

@@ -6,11 +6,25 @@ that does the same to an existing database, and a test holds both ways together.
 
 from __future__ import annotations
 
-from typing import Final
+from typing import Any, Final
 
-from youku_evloop import orm
+from youku_evloop import grams, orm
 from youku_evloop.errors import Conflict
-from youku_evloop.models import MODELS, DownloadRecord, Movie, Upload
+from youku_evloop.models import (
+    MODELS,
+    DownloadRecord,
+    DownloadWait,
+    Invitation,
+    LoginFailures,
+    Movie,
+    MovieGram,
+    Notice,
+    Purchase,
+    SearchHistory,
+    Session,
+    Upload,
+    User,
+)
 
 HEADER: Final = """\
 -- The tables of Youku for MySQL and MariaDB: what youku_evloop/models.py declares.
@@ -21,7 +35,7 @@ HEADER: Final = """\
 
 def index_movies_by_deletion(database: orm.Database) -> None:
     """The list of all movies, newest first, is a walk along one index."""
-    _add_index(database, "movie", "is_delete")
+    _add_index(database, Movie, orm.Index("is_delete"))
 
 
 def remember_deletions_hashes_and_ranges(database: orm.Database) -> None:
@@ -37,11 +51,70 @@ def remember_deletions_hashes_and_ranges(database: orm.Database) -> None:
 
 def index_movies_by_user(database: orm.Database) -> None:
     """What a user has published is added up from an index, for the quota."""
-    _add_index(database, "movie", "user_id", "is_delete", "file_size")
+    _add_index(database, Movie, orm.Index("user_id", "is_delete", "file_size"))
 
 
+def make_room_for_the_whole_service(database: orm.Database) -> None:
+    """Purchases that are settled, waits, invitations, login limits, notices that change, lists in several orders."""
+    orm.create_all(database, [MovieGram, DownloadWait, Invitation, LoginFailures])
+    for column in LATER_COLUMNS:
+        _add_column(database, column)
+    for index, model in LATER_INDEXES:
+        _add_index(database, model, index)
+
+
+def index_the_search_text(database: orm.Database) -> None:
+    """What movies that were published before are found by."""
+    with database.use():
+        last = 0
+        oldest = Movie.select().columns(Movie.id, Movie.name, Movie.description).order_by(Movie.id).limit(AT_ONCE)
+        while rows := oldest.where(Movie.id > last).rows():
+            for movie_id, name, description in rows:
+                _index_movie(movie_id, grams.normalised(f"{name}\n{description}"))
+            last = rows[-1][0]
+
+
+def _index_movie(movie_id: int, text: str) -> None:
+    found = grams.of_text(text)
+    MovieGram.select(movie_id=movie_id).where(MovieGram.gram.in_(found)).delete()  # of a step that was broken off
+    MovieGram.insert_many({"gram": gram, "movie_id": movie_id} for gram in found)
+    Movie.select(id=movie_id).update(search_text=text)
+
+
+AT_ONCE: Final = 500
+"""Rows that a step holds at a time."""
+LATER_COLUMNS: Final = (
+    (User.notice_seen, 0),
+    (Session.address, ""),
+    (Movie.search_text, ""),
+    (Notice.edit_time, None),
+    (Notice.is_withdrawn, 0),
+    (Purchase.months, None),
+    (Purchase.claim, None),
+    (Purchase.provider, "instant"),
+    (Purchase.reference, ""),
+    (Purchase.settle_time, None),
+    (SearchHistory.is_found, 1),
+)
+"""Columns that came with the third step, and what older rows have in them."""
+LATER_INDEXES: Final[tuple[tuple[orm.Index, type[orm.Model]], ...]] = (
+    (orm.Index("is_delete", "name"), Movie),
+    (orm.Index("is_delete", "file_size"), Movie),
+    (orm.Index("is_delete", "is_free", "name"), Movie),
+    (orm.Index("is_delete", "is_free", "file_size"), Movie),
+    (orm.Index("is_withdrawn"), Notice),
+    (orm.Index("state"), Purchase),
+    (orm.Unique("claim"), Purchase),
+    (orm.Index("is_found", "create_time"), SearchHistory),
+)
 MIGRATIONS: Final = orm.Migrations(
-    [index_movies_by_deletion, remember_deletions_hashes_and_ranges, index_movies_by_user]
+    [
+        index_movies_by_deletion,
+        remember_deletions_hashes_and_ranges,
+        index_movies_by_user,
+        make_room_for_the_whole_service,
+        index_the_search_text,
+    ]
 )
 
 
@@ -75,13 +148,31 @@ def _is_made(database: orm.Database) -> bool:
     return _count(database, "tables", "table_name = 'movie'") > 0
 
 
-def _add_index(database: orm.Database, table: str, *columns: str) -> None:
-    """An index as the models would name it, unless it is there."""
-    name, names = "_".join([table, *columns]), ", ".join(f"`{column}`" for column in columns)
+def _add_column(database: orm.Database, later: tuple[orm.Field[Any], int | str | None]) -> None:
+    column, value = later
+    table = column.table.name
+    if _has_column(database, table, column.name):
+        return
+    ddl = orm.column_ddl(column, database.dialect)
+    if value is None:
+        default = ""
+    elif database.dialect == "mysql" and column.kind.mysql == "LONGTEXT":
+        default = " DEFAULT ('')"
+    else:
+        default = f" DEFAULT {value!r}"
+    database.execute(f"ALTER TABLE `{table}` ADD COLUMN {ddl}{default}")
+    if value is not None and database.dialect == "mysql":  # SQLite cannot take a default back
+        database.execute(f"ALTER TABLE `{table}` ALTER COLUMN `{column.name}` DROP DEFAULT")
+
+
+def _add_index(database: orm.Database, model: type[orm.Model], index: orm.Index) -> None:
+    table = model.__table__
+    name, columns = table.name_of(index), ", ".join(f"`{column}`" for column in index.names)
+    kind = "UNIQUE INDEX" if index.unique else "INDEX"
     if database.dialect == "sqlite":
-        database.execute(f"CREATE INDEX IF NOT EXISTS `{name}` ON `{table}` ({names})")
-    elif not _count(database, "statistics", f"table_name = '{table}' AND index_name = '{name}'"):
-        database.execute(f"CREATE INDEX `{name}` ON `{table}` ({names})")
+        database.execute(f"CREATE {kind} IF NOT EXISTS `{name}` ON `{table.name}` ({columns})")
+    elif not _count(database, "statistics", f"table_name = '{table.name}' AND index_name = '{name}'"):
+        database.execute(f"CREATE {kind} `{name}` ON `{table.name}` ({columns})")
 
 
 def _has_column(database: orm.Database, table: str, name: str) -> bool:

@@ -8,7 +8,7 @@ import secrets
 import signal
 import socket
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from contextlib import ExitStack
 from dataclasses import asdict
 from functools import partial
@@ -19,21 +19,23 @@ from typing import Any, Final
 
 from youku_evloop import logs, orm, schema
 from youku_evloop.certificates import Identity, own_identity
-from youku_evloop.commands import COMMANDS
 from youku_evloop.config import Config
-from youku_evloop.errors import Unavailable
+from youku_evloop.errors import BadRequest, Unavailable, YoukuError
 from youku_evloop.kernel import Loop, LoopRuntime
 from youku_evloop.kernel.locks import KeyedLocks
 from youku_evloop.lifecycle import Lifecycle, ServerState
+from youku_evloop.plugins import PluginApp
 from youku_evloop.process import DataLock, Inheritance, Successor, boot_id
-from youku_evloop.services import uploads
-from youku_evloop.services.library import Library
+from youku_evloop.services import attempts, sessions, uploads, waiting
+from youku_evloop.services.library import Caller, Library
+from youku_evloop.services.payments import Provider
 from youku_evloop.session import Desk, Session
 from youku_evloop.statistics import Statistics, summary_of_lags
 from youku_evloop.storage.files import Files
 from youku_evloop.storage.store import Store
 from youku_evloop.transport.connection import Connection
 from youku_evloop.transport.listener import Listener, Tls, Transport, listen
+from youku_evloop.wire.frames import encode_frame
 from youku_evloop.wire.messages import RequestParser
 
 log = logging.getLogger(__name__)
@@ -46,8 +48,16 @@ OPEN_DESCRIPTORS: Final = "/proc/self/fd"
 class Server:
     """One running server; `run` returns when it has been told to stop and has stopped."""
 
-    def __init__(self, config: Config, inheritance: Inheritance, lock: DataLock, files: Files | None = None) -> None:
+    def __init__(
+        self,
+        config: Config,
+        inheritance: Inheritance,
+        lock: DataLock,
+        app: PluginApp | None = None,
+        files: Files | None = None,
+    ) -> None:
         self._config = config
+        app = app or PluginApp()
         self._inheritance = inheritance
         self._lock = lock
         self._loop = Loop(threads=config.threads)
@@ -58,7 +68,7 @@ class Server:
             statement_timeout=config.statement_timeout,
             slow_query=config.slow_query,
         )
-        self._transport = Transport(self._loop, config.limits, RequestParser(COMMANDS))
+        self._transport = Transport(self._loop, config.limits, RequestParser(app.commands))
         self._library = Library(
             store=Store(config.data, files or Files()),
             secret=read_secret(config.data),
@@ -67,10 +77,21 @@ class Server:
             spawn=self._loop.spawn,
             hold=KeyedLocks(self._loop).hold,
             keeping=config.keeping,
+            end_conversations=self._end_conversations,
+            announce=self._announce,
+            signals=app.signals,
+            rules=config.rules,
+            payments=provider_of(app, config.payments),
         )
+        app.attach(self._loop)
         self._statistics = Statistics()
         self._desk = Desk(
-            self._library, self._statistics, self._loop.tasks.set_label, self.inspect, config.limits.pipeline
+            self._library,
+            app.commands,
+            self._statistics,
+            self._loop.tasks.set_label,
+            self.inspect,
+            config.limits.pipeline,
         )
         self._identity = identity_of(config)
         self._listener: Listener | None = None
@@ -100,6 +121,7 @@ class Server:
             self._lock.announce(host, port, self._identity.fingerprint() if self._identity else None)
             ready(host, port, self._identity)
             self._inheritance.say_ready()
+            self._library.signals.send("server_started", host=host, port=port)
             self._loop.run()
             if lifecycle.state is ServerState.ABORTING:
                 self._loop.workers.abandon()
@@ -140,7 +162,25 @@ class Server:
             ) from None
 
     def _lifecycle(self, sock: socket.socket, listener: Listener) -> Lifecycle:
-        return Lifecycle(self._loop, self._transport, partial(Successor.start, sock, self._lock), listener.close)
+        def close_door() -> None:
+            listener.close()
+            self._library.signals.send("server_stopping")
+
+        return Lifecycle(self._loop, self._transport, partial(Successor.start, sock, self._lock), close_door)
+
+    def _conversations(self) -> Iterator[Session]:
+        for connection in list(self._transport.connections):
+            if isinstance(connection.owner, Session):
+                yield connection.owner
+
+    def _end_conversations(self, is_over: Callable[[Caller], bool], why: YoukuError) -> None:
+        for conversation in self._conversations():
+            conversation.end_if(is_over, why)
+
+    def _announce(self, event: dict[str, Any]) -> None:
+        frame = encode_frame(event)
+        for conversation in self._conversations():
+            conversation.push(frame)
 
     def _prepare(self) -> None:
         self._loop.in_thread(self._library.store.prepare)
@@ -156,8 +196,14 @@ class Server:
 
     def _sweep(self) -> None:
         """Now and every hour, while clients are served."""
-        self._loop.spawn(uploads.sweep, self._library)
+        self._loop.spawn(self._put_in_order)
         self._loop.call_later(SWEEP_EVERY, self._sweep)
+
+    def _put_in_order(self) -> None:
+        uploads.sweep(self._library)
+        waiting.sweep(self._library)
+        attempts.sweep(self._library.rules)
+        sessions.sweep()
 
     def _reload(self) -> None:
         """Go on with a new log file and, for new connections, with the certificate that is there now."""
@@ -173,6 +219,13 @@ class Server:
         for upload in self._library.open_uploads.values():
             upload.part.close()
         self._library.open_uploads.clear()
+
+
+def provider_of(app: PluginApp, name: str) -> Provider:
+    """The payment provider of that name; raises `BadRequest`."""
+    if name not in app.providers:
+        raise BadRequest(f"There is no payment provider {name!r}; there are {', '.join(app.providers)}.")
+    return app.providers[name]()
 
 
 def identity_of(config: Config) -> Identity | None:

@@ -14,7 +14,7 @@ from time import perf_counter
 from typing import TYPE_CHECKING, Any, Final
 
 from youku_evloop import orm
-from youku_evloop.commands import COMMANDS, Access, Command, Results
+from youku_evloop.commands import Access, Command, Results
 from youku_evloop.errors import BadRequest, Forbidden, NotLoggedIn, Unavailable, YoukuError
 from youku_evloop.machine import Name, step
 from youku_evloop.services import uploads
@@ -96,6 +96,7 @@ class Desk:
     """What all conversations of a server share."""
 
     library: Library
+    commands: Mapping[type[Request], Command]
     statistics: Statistics
     set_label: Callable[[str], None]
     """Tell the loop which command is running."""
@@ -113,6 +114,7 @@ class Session:
         "_connection",
         "_current",
         "_desk",
+        "_follows",
         "_login",
         "_queue",
         "_replied",
@@ -131,6 +133,7 @@ class Session:
         self._queue: deque[Request | Rejected] | None = None  # none at rest: a deque is 600 bytes
         self._body = 0
         self._replied = False
+        self._follows = False
 
     # -- what the connection tells
 
@@ -195,6 +198,21 @@ class Session:
         self._connection.hold()
         self.input_ended()
 
+    def end_if(self, is_over: Callable[[Caller], bool], why: YoukuError) -> None:
+        """Hang up on a user of whom `is_over` says so: at once on a transfer, with a last word where nothing runs."""
+        if self._who is None or self.state is S.LEAVING or not is_over(self._who):
+            return
+        if self.busy:
+            self._connection.close()
+            return
+        self._connection.write(encode_frame({"id": None, **why.as_reply()}))
+        self.input_ended()
+
+    def push(self, event: bytes) -> None:
+        """Send the event, a whole frame, to a user who follows."""
+        if self._follows and self._who is not None and self.state is not S.LEAVING:
+            self._connection.write(event)
+
     # -- what commands may ask (`commands.Call`)
 
     @property
@@ -225,6 +243,15 @@ class Session:
             self._claims = {}
         return self._claims
 
+    @property
+    def address(self) -> str:
+        """Of the client, without its port."""
+        return self._connection.peer.rpartition(":")[0]
+
+    def follow(self) -> None:
+        """From here on, push notices to this conversation."""
+        self._follows = True
+
     def begin_login(self, login: Login) -> None:
         """Remember the exchange; from here on the client has the time of a greeting."""
         self._login, self._who = login, None
@@ -246,7 +273,7 @@ class Session:
 
     def log_out(self) -> None:
         """From here on it is nobody's."""
-        self._who = None
+        self._who, self._follows = None, False
         self._advance(E.LOGGED_OUT)
 
     def receive(self, sink: Callable[[memoryview], object]) -> None:
@@ -310,10 +337,13 @@ class Session:
         return self._queue.popleft() if self._queue else None
 
     def _answer(self, request: Request | Rejected) -> None:
-        name = REJECTED if isinstance(request, Rejected) else COMMANDS[type(request)].name
         connection, desk = self._connection, self._desk
+        name = REJECTED if isinstance(request, Rejected) else desk.commands[type(request)].name
         began, moved = perf_counter(), connection.moved
         desk.set_label(name)
+        signals = desk.library.signals
+        if signals.request_started.receivers:
+            signals.send("request_started", **self._request_facts(name))
         self._body, self._replied = request.body, False
         outcome = LOST
         try:
@@ -326,9 +356,15 @@ class Session:
         finally:
             seconds = perf_counter() - began
             desk.statistics.command_finished(name, seconds, outcome is not OK)
+            if signals.request_finished.receivers:
+                facts = {**self._request_facts(name), "seconds": seconds, "outcome": outcome}
+                signals.send("request_finished", **facts)
             level = logging.DEBUG if name in FREQUENT else logging.INFO
             if access_log.isEnabledFor(level):
                 self._log(level, name, seconds, connection.moved - moved, outcome)
+
+    def _request_facts(self, name: str) -> dict[str, Any]:
+        return {"op": name, "user": self._who.id if self._who else None, "peer": self._connection.peer}
 
     def _log(self, level: int, name: str, seconds: float, moved: int, outcome: str) -> None:
         facts = {
@@ -364,7 +400,7 @@ class Session:
     def _carry_out(self, request: Request | Rejected) -> Results | None:
         if isinstance(request, Rejected):
             raise request.error
-        command = COMMANDS[type(request)]
+        command = self._desk.commands[type(request)]
         if command.access is not ANYONE:
             self._require(command)
         if request.body and not command.takes_body:

@@ -21,15 +21,16 @@ from youku_evloop.errors import NotLoggedIn
     ),
 )
 @click.argument("name")
+@click.option("--invitation", metavar="CODE", help="Become an administrator, with a code that one has given you.")
 @pass_app
-def register(app: App, name: str) -> None:
+def register(app: App, name: str, invitation: str | None) -> None:
     """Make an account for NAME.
 
     The password is asked for on a terminal, or taken from YOUKU_PASSWORD; it never leaves this machine.
     """
     password = app.password(f"A password for {name}", confirm=True)
     with app.client(logged_in=False) as youku:
-        user = youku.register(name, password)
+        user = youku.register(name, password, invitation=invitation)
     app.output.item(user, user.name, f"Registered {user.name}.")
     app.output.document({"user": user})
     app.message(f"Log in next: youku login {user.name}")
@@ -54,7 +55,7 @@ def login(app: App, name: str) -> None:
     password = app.password(f"Password of {name}")
     server = str(app.settings.server)
     with app.client(logged_in=False) as youku:
-        session = youku.login(name, password)
+        session = youku.login(name, password, lambda rounds: _look_at_rounds(app, server, name, rounds))
     app.sessions.put(server, name=session.user.name, token=session.token, expire_time=text.utc(session.expire_time))
     app.output.item(
         {"user": session.user, "server": server, "expire_time": session.expire_time},
@@ -107,3 +108,12 @@ def whoami(app: App) -> None:
     vip = f", VIP until {text.utc(user.vip_until)}" if is_vip and user.vip_until else ""
     app.output.item(user, user.name, f"{user.name} ({user.user_type}{vip}) at {server}")
     app.output.document({"user": user, "server": server})
+
+
+def _look_at_rounds(app: App, server: str, name: str, rounds: int) -> None:
+    before = app.sessions.note_rounds(server, name, rounds)
+    if before is not None:
+        app.message(
+            f"Careful: {server} asks for a proof of {rounds} rounds, and it was {before} before. If the password of"
+            f" {name} was not changed in between, this may not be the server that it claims to be."
+        )

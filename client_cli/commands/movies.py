@@ -3,20 +3,23 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING
+from functools import partial
+from typing import TYPE_CHECKING, Any, Literal
 
 import click
 
 from client_cli import text
 from client_cli.app import App
 from client_cli.commands import completion
+from client_cli.commands.pages import collect, say_more
+from client_cli.commands.uploads import parse_price
 from client_cli.framework import command, pass_app
 from client_cli.output import Column
-from youku_evloop.errors import Interrupted
+from youku_evloop.errors import BadRequest, Interrupted
 
 if TYPE_CHECKING:
-    from client_cli.client import Client, MovieType
-    from client_cli.values import Movie
+    from client_cli.client import Client, MovieSort, MovieType
+    from client_cli.values import Movie, Page
 
 COLUMNS = (
     Column("ID", right=True),
@@ -41,22 +44,56 @@ COLUMNS = (
     "--type",
     "kind",
     envvar="YOUKU_LIST_TYPE",
-    type=click.Choice(["all", "free", "charge"]),
+    type=click.Choice(["all", "free", "charge", "deleted"]),
     default="all",
-    help="Which movies (all).",
+    help="Which movies (all); deleted ones are for administrators.",
+)
+@click.option(
+    "--sort",
+    type=click.Choice(["newest", "oldest", "title", "size"]),
+    default="newest",
+    help="In which order (newest first).",
 )
 @click.option("--limit", type=click.IntRange(0), default=50, metavar="N", help="How many at most (50); 0 for all.")
 @pass_app
-def list_movies(app: App, kind: MovieType, limit: int) -> None:
+def list_movies(app: App, kind: MovieType | Literal["deleted"], sort: MovieSort, limit: int) -> None:
     """List the movies, newest first."""
     with app.client() as youku:
-        movies, more = _newest(youku, kind, limit)
-    app.output.table(COLUMNS, [_row(app, movie) for movie in movies], movies, [movie.id for movie in movies])
-    app.output.document({"movies": movies, "more": more})
+        if kind == "deleted":
+            if sort != "newest":
+                raise BadRequest("Deleted movies are listed newest first: leave --sort out.")
+            movies, more = collect(youku.deleted_movies, limit)
+        else:
+            movies, more = collect(partial(_page, youku, kind, sort), limit)
+    print_movies(app, movies, more)
     if app.output.is_for_people and not movies:
         app.message("There are no movies here yet.")
-    elif more:
-        app.message("There are more: --limit 0 lists them all.")
+
+
+@command(
+    "edit",
+    document='{"movie": MOVIE}',
+    examples=(
+        ("youku edit 12 --title 'The Feature' --charge --price 9.90", "Another title, and a price."),
+        ("youku edit 12 --free", "It costs nothing from now on."),
+    ),
+)
+@click.argument("movie_id", metavar="ID", type=click.IntRange(1), shell_complete=completion.movies)
+@click.option("--title", "name", help="The title.")
+@click.option("--description", help="What it is about.")
+@click.option("--free/--charge", "is_free", default=None, help="Whether it costs nothing.")
+@click.option("--price", metavar="YUAN", callback=parse_price, help="Its price.")
+@click.option("--vip-price", metavar="YUAN", callback=parse_price, help="Its price for VIPs.")
+@pass_app
+def edit(app: App, /, movie_id: int, **options: Any) -> None:
+    """Change a movie (administrators). What was bought stays bought, at the price of then."""
+    changes = {name: value for name, value in options.items() if value is not None}
+    if not changes:
+        raise BadRequest("Say what to change: --title, --description, --free, --charge, --price or --vip-price.")
+    with app.client() as youku:
+        movie = youku.edit(movie_id, **changes)
+    app.output.item(movie, movie.id, f"Changed movie {movie.id}: {text.visible(movie.name)}")
+    app.output.document({"movie": movie})
 
 
 @command(
@@ -124,16 +161,18 @@ def restore(app: App, movie_id: int) -> None:
     app.output.document({"movie": movie})
 
 
-def _newest(youku: Client, kind: MovieType, limit: int) -> tuple[list[Movie], bool]:
-    """At most `limit` movies (0: all), and whether there are more."""
-    movies: list[Movie] = []
-    cursor = None
-    while True:
-        page = youku.movie_page(kind, limit - len(movies) if limit else 50, cursor)
-        movies += page.movies
-        cursor = page.next
-        if cursor is None or (limit and len(movies) >= limit):
-            return movies, cursor is not None
+def print_movies(app: App, movies: list[Movie], more: bool) -> None:
+    """A table of movies, or the same for a program."""
+    app.output.table(COLUMNS, [_row(app, movie) for movie in movies], movies, [movie.id for movie in movies])
+    app.output.document({"movies": movies, "more": more})
+    say_more(app, more)
+
+
+def _page(youku: Client, kind: MovieType, sort: MovieSort, limit: int, cursor: str | None) -> Page[Movie]:
+    from client_cli.values import Page
+
+    page = youku.movie_page(kind, limit, cursor, sort)
+    return Page(rows=page.movies, next=page.next)
 
 
 def _row(app: App, movie: Movie) -> Sequence[str]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import partial
 from typing import Any
 
 import pytest
@@ -10,6 +11,7 @@ import pytest
 from client_cli import login as login_module
 from client_cli.client import Client
 from client_cli.login import canonical_name, verifier
+from tests.client.command import Command
 from tests.client.peer import TOKEN, Conversation, Peer
 from youku_evloop.errors import BadRequest, LoginFailed, NameTaken, YoukuError
 
@@ -108,3 +110,17 @@ def _replace(
     monkeypatch: pytest.MonkeyPatch, op: str, handler: Callable[[Conversation, int, str], dict[str, Any]]
 ) -> None:
     monkeypatch.setitem(__import__("tests.client.peer", fromlist=["HANDLERS"]).HANDLERS, op, handler)
+
+
+def test_a_server_that_asks_for_fewer_rounds_than_before_is_warned_of(
+    command: Command, peer: Peer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("YOUKU_PASSWORD", "secret")
+    monkeypatch.setattr("client_cli.login.verifier", partial(verifier, rounds=FEW_ROUNDS + 1000))
+    assert command("register", "carol").code == 0
+    assert "Careful" not in command("login", "carol").err
+    monkeypatch.setattr("client_cli.login.verifier", partial(verifier, rounds=FEW_ROUNDS))
+    del peer.accounts["carol"]
+    assert command("register", "carol").code == 0
+    for _ in range(2):  # it stays strange
+        assert f"{FEW_ROUNDS} rounds, and it was {FEW_ROUNDS + 1000} before" in command("login", "carol").err

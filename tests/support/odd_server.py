@@ -72,7 +72,7 @@ def main(address: str, oddities: str) -> None:
     )
     inheritance = Inheritance()
     with closing(inheritance.take_lock(data)) as lock:
-        Server(config, inheritance, lock, OddFiles(data, odd.get("die_at"))).run(announce)
+        Server(config, inheritance, lock, files=OddFiles(data, odd.get("die_at"))).run(announce)
 
 
 if __name__ == "__main__":

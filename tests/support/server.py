@@ -30,6 +30,8 @@ PASSWORD: Final = "correct horse 电池 staple"
 LIMIT: Final = 60.0
 """Seconds after which something that should happen is held never to happen; reached only by a failing test."""
 POLL: Final = 0.005
+NO_WAITING: Final = ("--rule", "free_wait=0")
+"""Half a minute before each free download is for people; a later `--rule` of a test's own takes its place."""
 
 
 def eventually(condition: Callable[[], bool], what: str) -> None:
@@ -132,7 +134,8 @@ class RunningServer:
         assert self._process.poll() is None, f"the server did not start:\n{self.log}"
 
     def _command(self) -> list[str]:
-        return [*self._prefix, str(PROGRAMS / "youku-server"), "run", "--listen", self.address, *self._options]
+        server = str(PROGRAMS / "youku-server")
+        return [*self._prefix, server, "run", "--listen", self.address, *NO_WAITING, *self._options]
 
     def _read_log(self, process: subprocess.Popen[str], ready: threading.Event) -> None:
         assert process.stderr is not None

@@ -49,13 +49,13 @@ def workshop(loop: ManualLoop, tmp_path: Path) -> Iterator[Workshop]:
 
 
 @pytest.fixture
-def houses(loop: ManualLoop, workshop: Workshop, monkeypatch: pytest.MonkeyPatch) -> Iterator[OpenHouse]:
+def houses(loop: ManualLoop, workshop: Workshop) -> Iterator[OpenHouse]:
     """Opens a house: `houses(tls=..., idle=5)`, whose other limits are the usual ones."""
     with ExitStack() as stack:
 
         def open_one(tls: Any = None, **limits: float) -> House:
             changed = replace(Limits(), **limits)  # type: ignore[arg-type]
-            return stack.enter_context(open_house(loop, workshop, monkeypatch.setattr, changed, tls))
+            return stack.enter_context(open_house(loop, workshop, changed, tls))
 
         stack.enter_context(patience())
         yield open_one

@@ -12,14 +12,13 @@ from __future__ import annotations
 import json
 import socket
 import struct
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from types import SimpleNamespace
 from typing import Any, Final, cast
 
 from tests.support.loops import ManualLoop
-from youku_evloop import session
 from youku_evloop.commands import Access, Call, Command
 from youku_evloop.config import Limits
 from youku_evloop.errors import BadRequest, Unavailable
@@ -28,6 +27,7 @@ from youku_evloop.models import UserType
 from youku_evloop.services.downloads import Range
 from youku_evloop.services.library import Caller
 from youku_evloop.session import Desk, Session
+from youku_evloop.signals import Signals
 from youku_evloop.statistics import Statistics
 from youku_evloop.transport.connection import Connection
 from youku_evloop.transport.listener import Listener, Tls, Transport, listen
@@ -169,8 +169,8 @@ class House:
         self.workshop = workshop
         self.limits = limits
         self.transport = Transport(loop, limits, RequestParser(workshop.commands()))
-        library: Any = SimpleNamespace(spawn=loop.spawn)
-        self.desk = Desk(library, Statistics(), loop.tasks.set_label, dict, limits.pipeline)
+        library: Any = SimpleNamespace(spawn=loop.spawn, signals=Signals())
+        self.desk = Desk(library, workshop.commands(), Statistics(), loop.tasks.set_label, dict, limits.pipeline)
         self.listener = Listener(self.transport, listen("127.0.0.1", 0), lambda guest: Session(self.desk, guest), tls)
         self._peers: list[Peer] = []
 
@@ -345,12 +345,10 @@ def framed(payload: bytes) -> bytes:
 def open_house(
     loop: ManualLoop,
     workshop: Workshop,
-    patch: Callable[[object, str, object], None],
     limits: Limits,
     tls: Tls | None = None,
 ) -> Iterator[House]:
     """A house with these limits; nobody and nothing may be left in it at the end."""
-    patch(session, "COMMANDS", workshop.commands())
     house = House(loop, workshop, limits, tls)
     try:
         yield house

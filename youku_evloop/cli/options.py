@@ -5,15 +5,16 @@ from __future__ import annotations
 import re
 import sys
 from collections.abc import Callable
-from functools import wraps
+from functools import cached_property, wraps
 from pathlib import Path
 from typing import Any, NoReturn
 
 import click
 
-from youku_evloop import __version__, orm
+from youku_evloop import __version__, orm, plugins
 from youku_evloop.config import DEFAULT_KEEP_DELETED, DEFAULT_STATEMENT_TIMEOUT, Config, default_data_directory
 from youku_evloop.errors import BadRequest, Conflict, Forbidden, Unavailable, YoukuError
+from youku_evloop.plugins import PluginApp
 
 data_option = click.option(
     "--data",
@@ -84,7 +85,25 @@ def fail(error: YoukuError) -> NoReturn:
     sys.exit(error.exit_code)
 
 
-@click.group(context_settings={"help_option_names": ["-h", "--help"]})
+class PluginGroup(click.Group):
+    """Our own subcommands, and those that plugins bring; a plugin cannot replace one of ours."""
+
+    @cached_property
+    def app(self) -> PluginApp:
+        """What the plugins have made of it; they are loaded once, when they are first needed."""
+        app = PluginApp()
+        plugins.load(app)
+        return app
+
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        ours = super().list_commands(ctx)
+        return [*ours, *(name for name in self.app.subcommands if name not in ours)]
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+        return super().get_command(ctx, cmd_name) or self.app.subcommands.get(cmd_name)
+
+
+@click.group(cls=PluginGroup, context_settings={"help_option_names": ["-h", "--help"]})
 @click.version_option(__version__, prog_name="youku-server")
 def main() -> None:
     """Serve a video library from this machine."""

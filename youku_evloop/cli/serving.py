@@ -34,6 +34,7 @@ from youku_evloop.config import (
     Config,
     Keeping,
     read_limits,
+    read_rules,
 )
 from youku_evloop.errors import BadRequest, Unavailable
 from youku_evloop.logs import LogFormat
@@ -122,6 +123,23 @@ RESTART_PATIENCE: Final = 30.0
 )
 @keep_deleted_option
 @click.option(
+    "--rule",
+    "changed_rules",
+    multiple=True,
+    envvar="YOUKU_RULES",
+    metavar="NAME=NUMBER",
+    help="Change how users are treated, as in --rule free_wait=10: free_wait, vip_month, name_failures, "
+    "address_failures, first_pause, longest_pause, forget_failures, invitation. May be repeated.",
+)
+@click.option(
+    "--payments",
+    default="instant",
+    envvar="YOUKU_PAYMENTS",
+    show_default=True,
+    metavar="PROVIDER",
+    help="instant: purchases are paid at once; manual: an administrator confirms them; or a plugin's.",
+)
+@click.option(
     "--log-format",
     type=click.Choice([form.value for form in LogFormat]),
     default=LogFormat.TEXT.value,
@@ -160,6 +178,8 @@ def run(
     keep_free: int | None,
     quota: int | None,
     keep_deleted: float,
+    changed_rules: tuple[str, ...],
+    payments: str,
     log_format: str,
     log_file: Path | None,
     log_level: str,
@@ -188,6 +208,8 @@ def run(
         insecure=insecure,
         limits=read_limits(changed_limits),
         keeping=Keeping(keep_free=keep_free, quota=quota, keep_deleted=keep_deleted),
+        rules=read_rules(changed_rules),
+        payments=payments,
     )
     inheritance = Inheritance()
     refuse_to_be_overheard(config, inheritance.host or host)
@@ -197,7 +219,7 @@ def run(
     log.info("%d descriptors, %d of them in reserve: %d clients are allowed", allowed, allowed - most, most)
     with closing(inheritance.take_lock(data)) as lock:
         try:
-            Server(config, inheritance, lock).run(announce)
+            Server(config, inheritance, lock, main.app).run(announce)
         except ssl.SSLError as error:
             raise BadRequest(f"The certificate or its key cannot be used: {error}.") from None
 

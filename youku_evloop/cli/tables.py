@@ -77,7 +77,7 @@ def create_admin(name: str, data: Path, database: str) -> None:
     verifier = accounts.Verifier.of_password(read_password())
     with open_database(data, database) as db:
         schema.prepare(db)
-        accounts.register(name, verifier, UserType.ADMIN)
+        accounts.create(name, verifier, UserType.ADMIN)
     click.echo(f"{name} is an administrator now. Next: youku login {name}")
 
 

@@ -10,6 +10,7 @@ import hmac
 import re
 import secrets
 import unicodedata
+from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import timedelta
 from typing import Any, Final
@@ -18,8 +19,9 @@ from scramp import ScramException, ScramMechanism
 from scramp.core import ScramServer
 
 from youku_evloop import orm
-from youku_evloop.errors import AccountLocked, BadRequest, LoginFailed, NameTaken, NotLoggedIn
+from youku_evloop.errors import AccountLocked, BadRequest, Forbidden, LoginFailed, NameTaken, NotLoggedIn
 from youku_evloop.models import Session, User, UserType
+from youku_evloop.services import attempts, invitations, sessions
 from youku_evloop.services.library import SESSION_LIFETIME, Caller, Library, timestamp
 
 NAME: Final = re.compile(r"[^\W_][\w.-]{1,31}")
@@ -85,6 +87,7 @@ class Login:
 
     scram: ScramServer
     name: str
+    address: str
 
 
 def as_json(user: User) -> dict[str, Any]:
@@ -98,7 +101,23 @@ def as_json(user: User) -> dict[str, Any]:
     }
 
 
-def register(name: str, verifier: Verifier, user_type: UserType = UserType.USER) -> User:
+def register(library: Library, name: str, verifier: Verifier, code: str | None = None) -> User:
+    """A new account, an administrator's with an invitation's code.
+
+    Raises `BadRequest` for a bad name, `NameTaken`, `NotFound` for a code that is not (or no longer) good.
+    """
+    user = create(name, verifier) if code is None else orm.current_database().run(_invited, name, verifier, code)
+    library.signals.send("user_registered", user=user.id, name=user.name, user_type=user.user_type.value)
+    return user
+
+
+def _invited(name: str, verifier: Verifier, code: str) -> User:
+    user = create(name, verifier, UserType.ADMIN)
+    invitations.use(code, user)
+    return user
+
+
+def create(name: str, verifier: Verifier, user_type: UserType = UserType.USER) -> User:
     """A new account; raises `BadRequest` for a bad name, `NameTaken`.
 
     Repeated with the same verifier, as after an answer that was lost, it answers the same account.
@@ -119,8 +138,11 @@ def register(name: str, verifier: Verifier, user_type: UserType = UserType.USER)
         return user
 
 
-def begin_login(library: Library, message: str) -> tuple[Login, str]:
-    """The client-first message: answers the exchange and the server-first message. Raises `LoginFailed`."""
+def begin_login(library: Library, message: str, address: str) -> tuple[Login, str]:
+    """The client-first message: answers the exchange and the server-first message.
+
+    Raises `LoginFailed`, `TooManyAttempts`. An unknown name takes the same steps as a known one.
+    """
     name = ""
 
     def verifier_of(claimed: str) -> tuple[bytes, bytes, bytes, int]:
@@ -133,16 +155,37 @@ def begin_login(library: Library, message: str) -> tuple[Login, str]:
     scram = ScramMechanism("SCRAM-SHA-256").make_server(verifier_of)
     try:
         scram.set_client_first(message)
-        return Login(scram, name), scram.get_server_first()
+        first: str = scram.get_server_first()
     except ScramException as problem:
         raise _scram_failure(problem) from problem
+    attempts.check(name, address)
+    return Login(scram, name, address), first
 
 
-def finish_login(login: Login, message: str) -> tuple[str, str, User, Session]:
+def finish_login(library: Library, login: Login, message: str) -> tuple[str, str, User, Session]:
     """The client-final message: answers the server-final one, a new token, the user and the session.
 
-    Raises `LoginFailed`, or `AccountLocked` to one who knows the password.
+    Raises `LoginFailed`, `TooManyAttempts`, or `AccountLocked` to one who knows the password. One after the other for
+    each name, or a hundred guesses at once would all be looked at before the first of them is counted.
     """
+    with library.hold(("login", login.name)):
+        attempts.check(login.name, login.address)
+        try:
+            answer, user = _verify(login, message)
+        except LoginFailed:
+            attempts.failed(library.rules, login.name, login.address)
+            raise
+        attempts.succeeded(login.name)
+    _refuse_locked(user)
+    token, session = open_session(user, SESSION_LIFETIME, login.address)
+    if User.select(id=user.id, is_locked=True).exists():  # by somebody who looked for sessions a moment too early
+        Session.select(id=session.id).delete()
+        raise _locked(user)
+    library.signals.send("user_logged_in", user=user.id, name=user.name, address=login.address)
+    return answer, token, user, session
+
+
+def _verify(login: Login, message: str) -> tuple[str, User]:
     try:
         login.scram.set_client_final(message)
         answer: str = login.scram.get_server_final()
@@ -151,15 +194,14 @@ def finish_login(login: Login, message: str) -> tuple[str, str, User, Session]:
     user = User.select(name=login.name).first()
     if user is None:
         raise _wrong()
-    _refuse_locked(user)
-    token, session = open_session(user, SESSION_LIFETIME)
-    return answer, token, user, session
+    return answer, user
 
 
-def open_session(user: User, lifetime: timedelta) -> tuple[str, Session]:
+def open_session(user: User, lifetime: timedelta, address: str = "") -> tuple[str, Session]:
     """A new session and its token, which is known to nobody else."""
     token = secrets.token_urlsafe(TOKEN_BYTES)
-    session = Session.create(token_hash=_token_hash(token), user=user, expire_time=orm.utcnow() + lifetime)
+    expire_time = orm.utcnow() + lifetime
+    session = Session.create(token_hash=_token_hash(token), user=user, expire_time=expire_time, address=address)
     return token, session
 
 
@@ -171,18 +213,31 @@ def resume(token: str) -> tuple[User, Session]:
         raise NotLoggedIn("The session is over or was revoked: log in again.")
     _refuse_locked(session.user)
     if now - session.last_seen > SLIDE_AFTER:
-        session.update(last_seen=now, expire_time=now + SESSION_LIFETIME)
+        changes = {"last_seen": now, "expire_time": now + SESSION_LIFETIME}
+        if not Session.select(id=session.id).update(**changes):
+            raise NotLoggedIn("The session is over or was revoked: log in again.")
     return session.user, session
 
 
-def caller(user: User, session: Session) -> Caller:
+def caller(user: User, session: Session, *, by_password: bool = False) -> Caller:
     """On whose behalf the session acts."""
-    return Caller(user.id, user.name, user.user_type, session.id)
+    return Caller(user.id, user.name, user.user_type, session.id, by_password)
 
 
-def logout(who: Caller) -> None:
-    """Revoke the caller's session."""
-    Session.select(id=who.session_id).delete()
+def logout(library: Library, who: Caller, log_out: Callable[[], None]) -> None:
+    """Revoke the caller's session; `log_out` spares the conversation that asks, all others with it are ended."""
+    sessions.end(library, {who.session_id}, log_out)
+
+
+def change_password(library: Library, who: Caller, verifier: Verifier) -> int:
+    """A new password, for one who has just proved the old one; ends all other sessions and says how many.
+
+    Raises `Forbidden` where only a token was shown: who has found one must not be able to take the account.
+    """
+    if not who.by_password:
+        raise Forbidden("Prove the old password first: log in on this connection, then change it.")
+    User.select(id=who.id).update(password=str(verifier))
+    return sessions.end_others(library, who)
 
 
 def whoami(who: Caller) -> User:
@@ -215,7 +270,11 @@ def _wrong() -> LoginFailed:
 
 def _refuse_locked(user: User) -> None:
     if user.is_locked:
-        raise AccountLocked(f"The account {user.name} is locked: ask an administrator of this library.")
+        raise _locked(user)
+
+
+def _locked(user: User) -> AccountLocked:
+    return AccountLocked(f"The account {user.name} is locked: ask an administrator of this library.")
 
 
 def _token_hash(token: str) -> str:

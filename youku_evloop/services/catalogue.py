@@ -2,16 +2,42 @@
 
 from __future__ import annotations
 
+import base64
+from collections.abc import Mapping, Sequence
 from datetime import datetime, timedelta
-from typing import Any, Final
+from typing import Any, Final, Literal
+from unicodedata import category
 
+import msgspec
+
+from youku_evloop import orm
 from youku_evloop.errors import BadRequest, Conflict, MovieExists, NotFound
-from youku_evloop.models import Movie
+from youku_evloop.models import DESCRIPTION_LENGTH, NAME_LENGTH, Movie
+from youku_evloop.orm.expressions import Ordering
+from youku_evloop.services import search
 from youku_evloop.services.disk import on_disk
-from youku_evloop.services.library import DEFAULT_PRICE, DEFAULT_VIP_PRICE, Library, timestamp
+from youku_evloop.services.library import (
+    DEFAULT_PRICE,
+    DEFAULT_VIP_PRICE,
+    MOST_ROWS,
+    Caller,
+    Library,
+    page,
+    position,
+    timestamp,
+)
 
-MOST_ROWS: Final = 50
-"""Movies of one reply: with the longest names they still fit a frame."""
+Sort = Literal["newest", "oldest", "title", "size"]
+ORDERS: Final[Mapping[Sort, Sequence[Ordering]]] = {
+    "newest": (Movie.id.desc(),),
+    "oldest": (Movie.id.asc(),),
+    "title": (Movie.name.asc(), Movie.id.asc()),
+    "size": (Movie.file_size.desc(), Movie.id.desc()),
+}
+"""Each walks along an index, and ends in something unique, so that a page can begin where the last one ended."""
+HIGHEST_PRICE: Final = 100_000_000
+UNPRINTABLE: Final = frozenset({"Cc", "Cs", "Zl", "Zp"})
+"""Unicode categories that a title must not have: control characters, surrogates, line and paragraph separators."""
 
 
 def as_json(movie: Movie, *, whole: bool = False) -> dict[str, Any]:
@@ -42,18 +68,36 @@ def vip_price(movie: Movie) -> int:
     return 0 if movie.is_free else DEFAULT_VIP_PRICE if movie.vip_price is None else movie.vip_price
 
 
-def list_movies(kind: str, limit: int, cursor: str | None) -> tuple[list[Movie], str | None]:
-    """A page of movies, newest first, and the cursor of the next page (None: this was the last)."""
+def list_movies(kind: str, limit: int, cursor: str | None, sort: Sort = "newest") -> tuple[list[Movie], str | None]:
+    """A page of movies in an order, and the cursor of the next page (None: this was the last)."""
     if not 1 <= limit <= MOST_ROWS:
         raise BadRequest(f"`limit` is from 1 to {MOST_ROWS}.")
-    query = Movie.select(is_delete=False).join(Movie.user).order_by(Movie.id.desc())
+    query = Movie.select(is_delete=False).columns(Movie.id).order_by(*ORDERS[sort])
     if kind != "all":
         query = query.where(Movie.is_free == (kind == "free"))
     if cursor is not None:
-        query = query.where(Movie.id < _position(cursor))
-    movies = query.limit(limit + 1).all()
-    more = len(movies) > limit
-    return movies[:limit], str(movies[limit - 1].id) if more else None
+        query = _from(query, ORDERS[sort], _position(cursor, sort))
+    ids = [row[0] for row in query.limit(limit + 1).rows()]
+    movies = _with_uploaders(ids[:limit])
+    return movies, _cursor(movies[-1], sort) if len(ids) > limit else None
+
+
+def _from(query: orm.Query[Movie], order: Sequence[Ordering], values: list[Any]) -> orm.Query[Movie]:
+    """What follows these values; the first of them twice, as a bound that a database can begin its walk at."""
+    first = order[0]
+    bound = first.expression <= values[0] if first.direction else first.expression >= values[0]
+    return query.where(bound).after(values)
+
+
+def _with_uploaders(ids: list[int]) -> list[Movie]:
+    """The movies of these ids, in this order (`library.page` says why not at once)."""
+    found = {movie.id: movie for movie in Movie.select().join(Movie.user).where(Movie.id.in_(ids)).all()}
+    return [found[movie_id] for movie_id in ids if movie_id in found]
+
+
+def list_deleted(limit: int, cursor: str | None) -> tuple[list[Movie], str | None]:
+    """A page of deleted movies, newest first, and the cursor of the next page."""
+    return page(Movie.select(is_delete=True), Movie.select().join(Movie.user), Movie.id, limit, cursor)
 
 
 def get(movie_id: int) -> Movie:
@@ -64,13 +108,14 @@ def get(movie_id: int) -> Movie:
     return movie
 
 
-def delete(library: Library, movie_id: int) -> Movie:
+def delete(library: Library, movie_id: int, who: Caller | None = None) -> Movie:
     """Take a movie out of the lists; its history stays, and for a while its bytes. Raises `NotFound`."""
     movie = get(movie_id)
     now = library.now()
     if not Movie.select(id=movie_id, is_delete=False).update(is_delete=True, delete_time=now):
         raise NotFound(f"Movie {movie_id} has just been deleted by somebody else.", movie=movie_id)
     movie.delete_time = now
+    library.signals.send("movie_deleted", movie=movie.id, name=movie.name, user=who.id if who else None)
     return movie
 
 
@@ -104,7 +149,60 @@ def restorable_until(library: Library, movie: Movie) -> datetime | None:
     return movie.delete_time + timedelta(days=library.keeping.keep_deleted)
 
 
-def _position(cursor: str) -> int:
-    if not (cursor.isascii() and cursor.isdecimal() and len(cursor) < 19):
+def edit(movie_id: int, changes: Mapping[str, Any]) -> Movie:
+    """Change title, description, prices, free or paid: only the fields that are named. Raises `NotFound`, `BadRequest`.
+
+    What was bought stays bought, at the price of then.
+    """
+    check(changes)
+    return orm.current_database().run(_edit, movie_id, changes)
+
+
+def _edit(movie_id: int, changes: Mapping[str, Any]) -> Movie:
+    movie = Movie.select(id=movie_id, is_delete=False).for_update().first()
+    if movie is None:
+        raise NotFound(f"There is no movie {movie_id}; `youku list` shows what there is.", movie=movie_id)
+    before = movie.search_text
+    if changes:
+        movie.update(**changes)
+    search.reindex(movie, before)
+    return get(movie_id)
+
+
+def check(changes: Mapping[str, Any]) -> None:
+    """Raise `BadRequest` for what a movie cannot have as `name`, `description`, `price` or `vip_price`."""
+    if "name" in changes:
+        check_title(changes["name"])
+    if len(changes.get("description", "")) > DESCRIPTION_LENGTH:
+        raise BadRequest(f"`description` has at most {DESCRIPTION_LENGTH} characters.")
+    for field in ("price", "vip_price"):
+        value = changes.get(field)
+        if value is not None and not 0 <= value <= HIGHEST_PRICE:
+            raise BadRequest(f"`{field}` is in fen, from 0 to {HIGHEST_PRICE}.")
+
+
+def check_title(name: str) -> None:
+    """Raise `BadRequest` for what cannot be a title."""
+    if not 1 <= len(name) <= NAME_LENGTH or name.isspace() or any(category(c) in UNPRINTABLE for c in name):
+        raise BadRequest(f"`name`, the title, has 1 to {NAME_LENGTH} characters and no control characters.")
+
+
+def _cursor(movie: Movie, sort: Sort) -> str:
+    """Where a page ended: what the order looks at, as text that clients hand back unread."""
+    values = [getattr(movie, part.expression.name) for part in ORDERS[sort]]  # type: ignore[attr-defined]  # fields
+    if len(values) == 1:
+        return str(values[0])
+    return base64.urlsafe_b64encode(msgspec.json.encode(values)).decode()
+
+
+def _position(cursor: str, sort: Sort) -> list[Any]:
+    if len(ORDERS[sort]) == 1:
+        return [position(cursor)]
+    kind = str if sort == "title" else int
+    try:
+        first, last = msgspec.json.decode(base64.b64decode(cursor, altchars=b"-_", validate=True))
+    except (ValueError, msgspec.MsgspecError, TypeError):
+        raise BadRequest("`cursor` is the `next` of an earlier reply, unchanged.") from None
+    if type(first) is not kind or type(last) is not int or not 0 <= last < 2**63:
         raise BadRequest("`cursor` is the `next` of an earlier reply, unchanged.")
-    return int(cursor)
+    return [first, last]

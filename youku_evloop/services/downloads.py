@@ -12,9 +12,9 @@ from datetime import datetime, timedelta
 from typing import Final
 
 from youku_evloop import orm
-from youku_evloop.errors import BadRequest, IntegrityFailure, PaymentRequired
-from youku_evloop.models import DownloadRecord, Movie, Purchase, PurchaseKind, PurchaseState
-from youku_evloop.services import catalogue
+from youku_evloop.errors import BadRequest, IntegrityFailure, MovieDeleted, NotFound, PaymentRequired
+from youku_evloop.models import DownloadRecord, Movie
+from youku_evloop.services import catalogue, purchases, vip, waiting
 from youku_evloop.services.disk import on_disk
 from youku_evloop.services.library import Caller, Library
 
@@ -46,13 +46,17 @@ def read(
 ) -> None:
     """Send a range of a movie and put it on record; `send` answers how many bytes went out, even if not all did.
 
-    Raises `NotFound`, `PaymentRequired`, `BadRequest` for a range outside the movie, `Unavailable`.
+    Raises `NotFound`, `MovieDeleted`, `PaymentRequired`, `WaitRequired`, `BadRequest` for a range outside the movie,
+    `Unavailable`.
     """
     movie = _readable(who, movie_id)
     count = _count(movie, offset, length)
+    if movie.is_free:
+        waiting.require(library, who, movie, offset)
     fd = _open(library, movie)
     sent = 0
     record = None
+    library.signals.send("download_started", user=who.id, movie=movie.id, offset=offset)
     try:
         record = _record(library, who, movie, offset) if count else None
         sent = send(Range(movie, fd, offset, count, pieces_of(library, fd, offset, offset + count)))
@@ -60,6 +64,8 @@ def read(
         library.in_thread(library.store.close, fd)  # which may be the last name of a blob that is gone
         if record is not None:
             _note(library, record, movie, offset, sent)
+        facts = {"offset": offset, "sent": sent, "completed": offset + sent == movie.file_size}
+        library.signals.send("download_finished", user=who.id, movie=movie.id, **facts)
 
 
 def prefix_hash(library: Library, who: Caller, movie_id: int, length: int) -> str:
@@ -76,17 +82,29 @@ def prefix_hash(library: Library, who: Caller, movie_id: int, length: int) -> st
 
 
 def _readable(who: Caller, movie_id: int) -> Movie:
-    movie = catalogue.get(movie_id)
-    if movie.is_free or who.is_admin or _has_bought(who, movie):
+    movie = Movie.select(id=movie_id).join(Movie.user).first()
+    if movie is None:
+        raise NotFound(f"There is no movie {movie_id}; `youku list` shows what there is.", movie=movie_id)
+    if movie.is_delete:
+        raise _deleted(who, movie)
+    if movie.is_free or who.is_admin or purchases.has_bought(who.id, movie_id):
         return movie
-    price = catalogue.price(movie)
-    raise PaymentRequired(f"Movie {movie_id} has to be bought first.", movie=movie_id, price=price)
+    price = catalogue.vip_price(movie) if vip.is_vip(who.id) else catalogue.price(movie)
+    raise PaymentRequired(
+        f"Movie {movie_id} has to be bought first: `youku buy {movie_id}`.", movie=movie_id, price=price
+    )
 
 
-def _has_bought(who: Caller, movie: Movie) -> bool:
-    return Purchase.select(
-        user_id=who.id, movie_id=movie.id, kind=PurchaseKind.MOVIE, state=PurchaseState.PAID
-    ).exists()
+def _deleted(who: Caller, movie: Movie) -> NotFound:
+    """Whoever has a right to the movie, or part of it, learns what became of it."""
+    if purchases.has_bought(who.id, movie.id):
+        return MovieDeleted(
+            f"You have bought movie {movie.id}, but it was taken out of the library: ask an administrator for it.",
+            movie=movie.id,
+        )
+    if DownloadRecord.select(user_id=who.id, movie_id=movie.id).exists():
+        return MovieDeleted(f"Movie {movie.id} was taken out of the library.", movie=movie.id)
+    return NotFound(f"There is no movie {movie.id}; `youku list` shows what there is.", movie=movie.id)
 
 
 def _count(movie: Movie, offset: int, length: int | None) -> int:

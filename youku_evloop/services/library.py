@@ -9,14 +9,21 @@ from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any, Final, Protocol, TypeVar
 
 from youku_evloop import orm
-from youku_evloop.config import Keeping
+from youku_evloop.config import Keeping, Rules
+from youku_evloop.errors import BadRequest, YoukuError
 from youku_evloop.models import UserType
+from youku_evloop.services.payments import Instant, Provider
+from youku_evloop.signals import Signals
 from youku_evloop.storage.store import Store
 
 if TYPE_CHECKING:
     from youku_evloop.services.uploads.claims import OpenUpload
 
 T = TypeVar("T")
+RowT = TypeVar("RowT", bound=orm.Model)
+
+MOST_ROWS: Final = 50
+"""Rows of one reply: with the longest names they still fit a frame."""
 
 DEFAULT_PRICE: Final = 2000
 """Fen for a paid movie that names no price of its own."""
@@ -38,6 +45,13 @@ def _at_once(fn: Callable[..., T], *args: Any) -> T:
     return fn(*args)
 
 
+class EndConversations(Protocol):
+    """Hang up on somebody, in the middle of a transfer too."""
+
+    def __call__(self, is_over: Callable[[Caller], bool], why: YoukuError) -> None:
+        """End every conversation of whose user `is_over` says so, and say why where there is room for it."""
+
+
 @dataclass(slots=True)
 class Library:
     """One running library. The database is the ambient one (`orm.Database.use`)."""
@@ -51,6 +65,12 @@ class Library:
     spawn: Callable[..., None]
     hold: Callable[[tuple[str, str]], AbstractContextManager[None]]
     """A lock between tasks, by key."""
+    end_conversations: EndConversations = lambda is_over, why: None
+    announce: Callable[[dict[str, Any]], None] = lambda event: None
+    """Push an event to every conversation that follows the notices."""
+    payments: Provider = field(default_factory=Instant)
+    signals: Signals = field(default_factory=Signals)
+    rules: Rules = field(default_factory=Rules)
     keeping: Keeping = field(default_factory=Keeping)
     now: Callable[[], datetime] = orm.utcnow
     open_uploads: dict[str, OpenUpload] = field(default_factory=dict)
@@ -78,6 +98,8 @@ class Caller:
     name: str
     user_type: UserType
     session_id: int
+    by_password: bool = False
+    """Whether the password was proved on this very connection, rather than a token shown."""
 
     @property
     def is_admin(self) -> bool:
@@ -88,3 +110,27 @@ class Caller:
 def timestamp(moment: datetime | None) -> str | None:
     """A time as the wire writes it: UTC, to the second, `2026-11-21T08:15:30Z`."""
     return None if moment is None else moment.strftime("%Y-%m-%dT%H:%M:%SZ")
+
+
+def position(cursor: str) -> int:
+    """The id that a cursor stands for; raises `BadRequest`."""
+    if not (cursor.isascii() and cursor.isdecimal() and len(cursor) < 19):
+        raise BadRequest("`cursor` is the `next` of an earlier reply, unchanged.")
+    return int(cursor)
+
+
+def page(
+    query: orm.Query[RowT], whole: orm.Query[RowT], key: orm.Field[int], limit: int, cursor: str | None
+) -> tuple[list[RowT], str | None]:
+    """At most `limit` rows of `query`, the highest `key` first, and the cursor of the next page (None: the last one).
+
+    First the keys, which is a walk along an index wherever the page begins; then `whole`, with its joins, for these
+    keys. Asked for both at once, MariaDB walks from the top: *measured* 570 ms for a page in the middle of a million.
+    """
+    if not 1 <= limit <= MOST_ROWS:
+        raise BadRequest(f"`limit` is from 1 to {MOST_ROWS}.")
+    if cursor is not None:
+        query = query.where(key < position(cursor))
+    keys = [row[0] for row in query.columns(key).order_by(key.desc()).limit(limit + 1).rows()]
+    rows = whole.where(key.in_(keys[:limit])).order_by(key.desc()).all()
+    return rows, str(keys[limit - 1]) if len(keys) > limit else None

@@ -11,7 +11,7 @@ goes on by itself.
 """
 
 from youku_evloop.services.uploads.claims import Claim, OpenUpload, claim, release
-from youku_evloop.services.uploads.creating import check_title, create
+from youku_evloop.services.uploads.creating import create
 from youku_evloop.services.uploads.finishing import cancel, finish
 from youku_evloop.services.uploads.receiving import write
 from youku_evloop.services.uploads.recovery import Swept, sweep
@@ -24,7 +24,6 @@ __all__ = [
     "all_unfinished",
     "as_json",
     "cancel",
-    "check_title",
     "claim",
     "create",
     "finish",

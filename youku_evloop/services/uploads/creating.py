@@ -4,20 +4,16 @@ from __future__ import annotations
 
 import secrets
 from typing import Final
-from unicodedata import category
 
 from youku_evloop.errors import BadRequest, MovieExists, NotFound
-from youku_evloop.models import DESCRIPTION_LENGTH, NAME_LENGTH, Movie, Upload, UploadOptions
+from youku_evloop.models import Movie, Upload, UploadOptions
+from youku_evloop.services import catalogue
 from youku_evloop.services.library import UPLOAD_LIFETIME, Caller, Library
 from youku_evloop.services.uploads import space
 from youku_evloop.services.uploads.claims import Claim, claim
 from youku_evloop.services.uploads.rows import LISTED, UNFINISHED
 
-HIGHEST_PRICE: Final = 100_000_000
 LARGEST_SIZE: Final = 2**62
-
-UNPRINTABLE: Final = frozenset({"Cc", "Cs", "Zl", "Zp"})
-"""Unicode categories that a title must not have: control characters, surrogates, line and paragraph separators."""
 
 
 def create(
@@ -49,22 +45,11 @@ def create(
 
 
 def _check(name: str, size: int | None, fingerprint: str | None, options: UploadOptions) -> None:
-    check_title(name)
+    catalogue.check({**options, "name": name})
     if (size is None) != (fingerprint is None):
         raise BadRequest("`size` and `fingerprint` are both known or both null.")
     if size is not None and not 1 <= size <= LARGEST_SIZE:
         raise BadRequest("`size` is the number of bytes, at least 1: an empty file is no video.")
-    if len(options["description"]) > DESCRIPTION_LENGTH:
-        raise BadRequest(f"`description` has at most {DESCRIPTION_LENGTH} characters.")
-    for field in ("price", "vip_price"):
-        if options[field] is not None and not 0 <= options[field] <= HIGHEST_PRICE:
-            raise BadRequest(f"`{field}` is in fen, from 0 to {HIGHEST_PRICE}.")
-
-
-def check_title(name: str) -> None:
-    """Raise `BadRequest` for what cannot be a movie's title."""
-    if not 1 <= len(name) <= NAME_LENGTH or name.isspace() or any(category(c) in UNPRINTABLE for c in name):
-        raise BadRequest(f"`name`, the title, has 1 to {NAME_LENGTH} characters and no control characters.")
 
 
 def _continued(

@@ -15,6 +15,7 @@ from typing import NoReturn
 from youku_evloop import orm
 from youku_evloop.errors import BadRequest, IntegrityFailure, Unavailable, WrongOffset
 from youku_evloop.models import Movie, Upload, UploadState
+from youku_evloop.services import search
 from youku_evloop.services.disk import on_disk
 from youku_evloop.services.library import Caller, Library
 from youku_evloop.services.upload_states import UploadEvent, advance
@@ -77,8 +78,10 @@ def complete(library: Library, upload: OpenUpload, row: Upload, digest: str) -> 
             _reject(library, upload, row, digest)
         fingerprint = _make_blob(library, upload, row)
     with library.hold(("blob", digest)):
-        orm.current_database().run(_publish, row, digest, fingerprint)
+        is_new = orm.current_database().run(_publish, row, digest, fingerprint)
     remove(library, upload, row)
+    if is_new:
+        library.signals.send("movie_published", movie=row.movie_id, name=row.name, user=row.user_id)
 
 
 def _is_here_already(library: Library, row: Upload, digest: str) -> bool:
@@ -110,10 +113,12 @@ def _reject(library: Library, upload: OpenUpload, row: Upload, digest: str) -> N
     )
 
 
-def _publish(row: Upload, digest: str, fingerprint: str) -> None:
+def _publish(row: Upload, digest: str, fingerprint: str) -> bool:
+    """Whether there is a new movie, rather than one that had these bytes and this title already."""
     options = row.options
     same = Movie.select(file_hash=digest, name=row.name, is_delete=False).for_update()
     movie = None if options["again"] else same.order_by(Movie.id).first()
+    is_new = movie is None
     if movie is None:
         movie = Movie.create(
             name=row.name,
@@ -126,7 +131,9 @@ def _publish(row: Upload, digest: str, fingerprint: str) -> None:
             vip_price=options["vip_price"],
             user_id=row.user_id,
         )
+        search.index(movie)
     advance(row, UploadEvent.PUBLISH, movie_id=movie.id)
+    return is_new
 
 
 def cancel(library: Library, who: Caller, upload_id: str) -> Upload:

@@ -1,0 +1,182 @@
+"""`youku menu`: numbered choices for people who do not want to remember commands.
+
+Every choice is a command of `youku` with its arguments asked for, run in this very process: there is one way to do a
+thing, and the menu shows it before it takes it.
+"""
+
+from __future__ import annotations
+
+import shlex
+import sys
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Final
+
+import click
+
+from client_cli.app import App
+from client_cli.framework import command, pass_app
+from youku_evloop.errors import NotLoggedIn, YoukuError
+
+
+@dataclass(frozen=True, slots=True)
+class Choice:
+    """A line of the menu: the words of a command, and what is asked for and put behind them.
+
+    A question that ends in `--option` is put behind that option; an empty answer leaves it out.
+    """
+
+    label: str
+    words: tuple[str, ...]
+    questions: tuple[str, ...] = ()
+    flag: tuple[str, str] | None = None
+    """A question to be answered with yes or no, and the option that yes adds."""
+
+
+NOBODY: Final = (
+    Choice("Log in", ("login",), ("User name: ",)),
+    Choice("Register", ("register",), ("User name: ",)),
+)
+MEMBER: Final = (
+    Choice("All movies", ("list",)),
+    Choice("Free movies", ("list", "--type", "free")),
+    Choice("Paid movies", ("list", "--type", "charge")),
+    Choice("Search", ("search",), ("Words: ",)),
+    Choice("Show a movie", ("show",), ("Movie id: ",)),
+    Choice("Download a movie", ("download",), ("Movie id: ",)),
+    Choice("Buy a movie", ("buy",), ("Movie id: ",)),
+    Choice("My VIP", ("vip",)),
+    Choice("Buy VIP", ("vip", "buy"), ("Months: ",)),
+    Choice("My purchases", ("purchases",)),
+    Choice("My downloads", ("records",)),
+    Choice("Notices", ("notices",)),
+    Choice("Read a notice", ("notices", "show"), ("Notice id: ",)),
+    Choice("Change my password", ("passwd",)),
+    Choice("My sessions", ("sessions",)),
+    Choice("Log out", ("logout",)),
+)
+ADMINISTRATOR: Final = (
+    Choice("All movies", ("list",)),
+    Choice("Search", ("search",), ("Words: ",)),
+    Choice("Show a movie", ("show",), ("Movie id: ",)),
+    Choice("Upload a movie", ("upload",), ("File: ", "Title: --title"), ("Charge for it? [y/N] ", "--charge")),
+    Choice("Delete a movie", ("delete",), ("Movie id: ",)),
+    Choice("Deleted movies", ("list", "--type", "deleted")),
+    Choice("Restore a movie", ("restore",), ("Movie id: ",)),
+    Choice("Publish a notice", ("notice", "publish"), ("Title: ", "Text: ")),
+    Choice("Notices", ("notices",)),
+    Choice("Withdraw a notice", ("notice", "withdraw"), ("Notice id: ",)),
+    Choice("Users", ("users",)),
+    Choice("Lock a user", ("users", "lock"), ("User name: ",)),
+    Choice("Unlock a user", ("users", "unlock"), ("User name: ",)),
+    Choice("Give a user VIP", ("users", "grant-vip"), ("User name: ", "Months: ")),
+    Choice("Invite an administrator", ("invite",)),
+    Choice("All downloads", ("records", "--all")),
+    Choice("Waiting purchases", ("purchases", "--all", "--state", "waiting")),
+    Choice("Confirm a purchase", ("purchases", "confirm"), ("Purchase id: ",)),
+    Choice("Decline a purchase", ("purchases", "decline"), ("Purchase id: ",)),
+    Choice("Searched and not found", ("searches", "--missed")),
+    Choice("Change my password", ("passwd",)),
+    Choice("My sessions", ("sessions",)),
+    Choice("Log out", ("logout",)),
+)
+
+
+@command(
+    "menu",
+    document="{}",
+    examples=(
+        ("youku menu", "Choose by numbers; what there is depends on who you are."),
+        ("LANG=zh_CN.UTF-8 youku menu", "In Chinese."),
+    ),
+)
+@click.pass_context
+@pass_app
+def menu(app: App, context: click.Context) -> None:
+    """Choose what to do from a numbered menu, in English or Chinese."""
+    Menu(app, lambda words: _run(context, words)).run()
+
+
+def _run(context: click.Context, words: Sequence[str]) -> None:
+    """A command with the settings of this one, whatever it ends with."""
+    from client_cli.main import run
+
+    server = context.ensure_object(App).settings.server
+    run([words[0], "--server", str(server), *words[1:]])
+
+
+class Menu:
+    """A conversation with somebody at the keyboard; `run_command` does what was chosen."""
+
+    def __init__(self, app: App, run_command: Callable[[Sequence[str]], None]) -> None:
+        self._app = app
+        self._say = app.translate
+        self._run_command = run_command
+
+    def run(self) -> None:
+        """Until somebody quits, or there is no more input."""
+        try:
+            while True:
+                title, choices = self._view()
+                chosen = self._choose(title, choices)
+                if chosen is None:
+                    break
+                words = self._complete(chosen)
+                self._print(f"\n$ youku {shlex.join(words)}")
+                self._run_command(words)
+        except EOFError:
+            self._print("")
+        self._print(self._say("Goodbye."))
+
+    def _view(self) -> tuple[str, Sequence[Choice]]:
+        """Who is there, and what they may choose."""
+        try:
+            with self._app.client() as youku:
+                user = youku.whoami()
+        except NotLoggedIn:
+            return self._say("Not logged in"), NOBODY
+        except YoukuError as error:
+            self._print(f"youku: {self._say(error.message)}")
+            return self._say("Not logged in"), NOBODY
+        is_admin = user.user_type == "admin"
+        kind = "administrator" if is_admin else "user"
+        return self._say(f"Youku, {user.name} ({kind})"), ADMINISTRATOR if is_admin else MEMBER
+
+    def _choose(self, title: str, choices: Sequence[Choice]) -> Choice | None:
+        """The choice, or None to quit; asks until it is one."""
+        lines = [f"{number:>3}  {self._say(choice.label)}" for number, choice in enumerate(choices, 1)]
+        self._print("\n".join(["", title, *lines, f"  0  {self._say('Quit')}"]))
+        while True:
+            answer = self._ask("Your choice: ")
+            if answer in ("0", "q"):
+                return None
+            if answer.isascii() and answer.isdecimal() and 1 <= int(answer) <= len(choices):
+                return choices[int(answer) - 1]
+            self._print(self._say("There is no such choice."))
+
+    def _complete(self, choice: Choice) -> list[str]:
+        words, options = list(choice.words), []
+        for question in choice.questions:
+            text, dashes, option = question.partition("--")
+            answer = self._ask(text)
+            if dashes and answer:
+                options += [f"--{option}", answer]
+            elif not dashes:
+                words.append(answer)
+        if choice.flag and self._ask(choice.flag[0]).lower() in ("y", "yes", "是"):
+            options.append(choice.flag[1])
+        dash = ["--"] if any(word.startswith("-") for word in words[len(choice.words) :]) else []
+        return [*choice.words, *options, *dash, *words[len(choice.words) :]]
+
+    def _ask(self, question: str) -> str:
+        """A line of input; raises `EOFError` at its end."""
+        sys.stdout.write(self._say(question))
+        sys.stdout.flush()
+        line = sys.stdin.readline()
+        if not line:
+            raise EOFError
+        return line.strip()
+
+    @staticmethod
+    def _print(text: str) -> None:
+        sys.stdout.write(f"{text}\n")

@@ -1,0 +1,133 @@
+"""What every user may ask besides movies: sessions, purchases, VIP, searches, notices, records. Part of `Client`."""
+
+from __future__ import annotations
+
+import uuid
+from abc import ABC, abstractmethod
+from typing import Any, Final, TypeVar
+
+from client_cli import values
+from client_cli.values import Login, MoviePage, Notice, Page, Purchase, Record, Search, Session, Vip
+
+RowT = TypeVar("RowT")
+
+LARGEST_PAGE: Final = 50
+
+QUESTIONS: Final = frozenset(
+    {
+        "session.list",
+        "invitation.list",
+        "user.list",
+        "user.show",
+        "user.lock",
+        "user.unlock",
+        "movie.deleted",
+        "movie.search",
+        "movie.edit",
+        "search.list",
+        "search.clear",
+        "search.missed",
+        "vip.show",
+        "vip.buy",
+        "purchase.list",
+        "purchase.list_all",
+        "purchase.confirm",
+        "purchase.decline",
+        "record.list",
+        "record.list_all",
+        "notice.list",
+        "notice.show",
+        "notice.seen",
+        "notice.follow",
+    }
+)
+"""Commands that ask, or that do the same when they are sent twice."""
+
+
+class Asking(ABC):
+    """Something that can send a command and get its reply."""
+
+    @abstractmethod
+    def call(self, op: str, /, *, reading: int = 0, **arguments: Any) -> dict[str, Any]:
+        """See `Client.call`."""
+
+    def page(
+        self, kind: type[RowT], op: str, field: str, limit: int, cursor: str | None, **arguments: Any
+    ) -> Page[RowT]:
+        """One page of a list: `field` of the reply."""
+        reply = self.call(op, limit=min(limit, LARGEST_PAGE), cursor=cursor, **arguments)
+        return Page(rows=values.read(list[kind], reply.get(field)), next=reply.get("next"))  # type: ignore[valid-type]
+
+
+class Member(Asking):
+    """See the module."""
+
+    @abstractmethod
+    def login(self, name: str, password: str) -> Session:
+        """See `Client.login`."""
+
+    def change_password(self, name: str, old: str, new: str) -> tuple[Session, int]:
+        """A new password; all other sessions end. The session that goes on, and how many ended."""
+        from client_cli.login import verifier
+
+        session = self.login(name, old)
+        reply = self.call("account.password", **verifier(new))
+        return session, int(reply.get("ended", 0))
+
+    def sessions(self) -> list[Login]:
+        """Where the user is logged in, newest first."""
+        return values.read(list[Login], self.call("session.list").get("sessions"))
+
+    def end_session(self, session: int) -> None:
+        """End one of the user's sessions."""
+        self.call("session.end", session=session)
+
+    def end_other_sessions(self) -> int:
+        """End all of the user's sessions but this one; how many."""
+        return int(self.call("session.end_others").get("ended", 0))
+
+    def search(self, query: str, kind: str = "all", limit: int = 20, cursor: str | None = None) -> MoviePage:
+        """Movies whose title or description has every word, or part of a word, of the query; newest first."""
+        reply = self.call("movie.search", query=query, type=kind, limit=min(limit, LARGEST_PAGE), cursor=cursor)
+        return values.read(MoviePage, reply)
+
+    def searches(self) -> list[Search]:
+        """The user's last searches, newest first."""
+        return values.read(list[Search], self.call("search.list").get("searches"))
+
+    def clear_searches(self) -> int:
+        """Forget the user's searches; how many."""
+        return int(self.call("search.clear").get("cleared", 0))
+
+    def buy(self, movie: int) -> Purchase:
+        """Buy a movie, once and for ever; raises `AlreadyBought`."""
+        return values.read(Purchase, self.call("movie.buy", movie=movie).get("purchase"))
+
+    def vip(self) -> Vip:
+        """Until when the user is a VIP, and what a month costs."""
+        return values.read(Vip, self.call("vip.show"))
+
+    def buy_vip(self, months: int, key: str | None = None) -> tuple[Purchase, Vip]:
+        """Buy months of VIP. `key`: the same for the same purchase; None: a new one."""
+        reply = self.call("vip.buy", months=months, key=key or uuid.uuid4().hex)
+        return values.read(Purchase, reply.get("purchase")), self.vip()
+
+    def purchases(self, limit: int = 20, cursor: str | None = None) -> Page[Purchase]:
+        """What the user bought, newest first."""
+        return self.page(Purchase, "purchase.list", "purchases", limit, cursor)
+
+    def records(self, limit: int = 20, cursor: str | None = None) -> Page[Record]:
+        """What the user downloaded, newest first."""
+        return self.page(Record, "record.list", "records", limit, cursor)
+
+    def notices(self, limit: int = 20, cursor: str | None = None) -> Page[Notice]:
+        """The notices, newest first; `new` says which the user has not seen."""
+        return self.page(Notice, "notice.list", "notices", limit, cursor)
+
+    def notice(self, notice: int) -> Notice:
+        """One notice with its content."""
+        return values.read(Notice, self.call("notice.show", notice=notice).get("notice"))
+
+    def see_notices(self, newest: int) -> None:
+        """Remember that the user has seen all notices up to this one."""
+        self.call("notice.seen", notice=newest)

@@ -1,0 +1,85 @@
+"""Two languages: which one, what is translated, and the menu, which speaks both."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from client_cli.chinese import MESSAGES
+from client_cli.messages import CHINESE, ENGLISH, Catalogue, language, translator
+from tests.client.command import Command, environment_of, on_a_terminal
+from tests.client.peer import Peer
+from tests.support.messages import said_in
+from youku_evloop.errors import ExitCode
+
+CHECKOUT = Path(__file__).parent.parent.parent
+SERVICES = ("accounts", "attempts", "invitations", "notices", "purchases", "sessions", "users", "vip", "waiting")
+COMMANDS = ("notices", "purchases", "records", "searches", "sessions", "users")
+UNTOLD = {"There is no user {}.", "`iterations` is from {} to {}; {} is usual.", "`salt` has {} to {} bytes.",
+          "`stored_key` and `server_key` have {} bytes each.", "`{}` is not base64.", "{} ({}): {}, {}.",
+          "`key` is 1 to {} printable ASCII characters, new ones for each purchase.", "{} notice {}: {}", "{}: {}",
+          "{}: {} {}", "Purchase {} of {} is {}."}  # fmt: skip
+"""What only a faulty program is told, and what is put together from parts that are in the catalogue."""
+
+
+@pytest.mark.parametrize(
+    ("environment", "expected"),
+    [
+        ({}, ENGLISH),
+        ({"LANG": "zh_CN.UTF-8"}, CHINESE),
+        ({"LANG": "zh_CN.UTF-8", "LC_ALL": "C"}, ENGLISH),
+        ({"LANG": "en_US.UTF-8", "LC_MESSAGES": "zh_TW"}, CHINESE),
+    ],
+)
+def test_the_language_is_the_locale_s(environment: dict[str, str], expected: str) -> None:
+    assert language(environment) == expected
+
+
+def test_what_is_filled_in_is_filled_in_again() -> None:
+    say = translator({"LANG": "zh_CN.UTF-8"})
+    assert say("The name bob is taken: choose another one.") == "用户名 bob 已被使用：请换一个。"
+    assert say("Logged in at 127.0.0.1:9685 as alice (admin).") == "已以管理员 alice 的身份登录 127.0.0.1:9685。"
+    assert say("Nobody has translated this.") == "Nobody has translated this."
+    assert translator({})("Stopped.") == "Stopped."
+
+
+@pytest.mark.parametrize("english", MESSAGES)
+def test_a_translation_fills_in_what_the_message_does(english: str) -> None:
+    values = [f"<{number}>" for number in range(english.count("{}"))]
+    translated = Catalogue({english: MESSAGES[english]}).translate(english.format(*values))
+    assert translated == MESSAGES[english].format(*values)
+    assert all(value in translated for value in values)
+
+
+def test_what_the_service_says_to_people_is_in_the_catalogue() -> None:
+    files = [CHECKOUT / "youku_evloop" / "services" / f"{name}.py" for name in SERVICES]
+    files += [CHECKOUT / "client_cli" / "commands" / f"{name}.py" for name in COMMANDS]
+    assert sorted(set(said_in(files)) - set(MESSAGES) - UNTOLD) == []
+
+
+def test_an_error_is_said_in_chinese_and_its_code_is_the_same(
+    command: Command, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("LANG", "zh_CN.UTF-8")
+    said = command("vip", "buy", "--frobnicate")
+    assert said.code == ExitCode.USAGE
+    assert command("list").out.splitlines()[0].endswith("标题")
+    assert '"error": "not_found"' in command("show", "9", "--json").err
+
+
+@pytest.mark.parametrize(
+    ("lang", "quit_words", "bye"), [("C.UTF-8", "Quit", "Goodbye."), ("zh_CN.UTF-8", "退出", "再见。")]
+)
+def test_the_menu_shows_what_it_types_and_ends(
+    peer: Peer, tmp_path: Path, lang: str, quit_words: str, bye: str
+) -> None:
+    peer.add_movie(b"video", "A film.avi")
+    environment = {**environment_of(tmp_path, peer), "LANG": lang}
+    prompt = "Your choice: " if lang.startswith("C") else "请选择："
+    screen = on_a_terminal(
+        "menu", environment=environment, directory=tmp_path, typed=[(prompt, "99"), (prompt, "1"), (prompt, "0")]
+    )
+    assert screen.code == ExitCode.OK
+    assert "$ youku list" in screen.text and "A film.avi" in screen.text
+    assert f"0  {quit_words}" in screen.text and bye in screen.text

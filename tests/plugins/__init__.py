@@ -1,0 +1,1 @@
+"""Plugins: what they may do, what becomes of one that fails, and the two of `examples/`."""

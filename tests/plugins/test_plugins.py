@@ -1,0 +1,247 @@
+"""Plugins, installed beside a real server as `pip` would: signals, commands, payment providers, failures."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from openpyxl import Workbook
+
+from tests.support.server import CHECKOUT, Outcome, RunningServer, eventually
+from youku_evloop.errors import ExitCode
+
+Install = Callable[..., None]
+
+FAILING = """
+def install(app):
+    app.signals.request_started.connect(fail, weak=False)
+    app.signals.movie_published.connect(fail, weak=False)
+    raise RuntimeError("this plugin is broken")
+
+def fail(sender, **facts):
+    raise ValueError("so is its receiver")
+"""
+COMMAND = """
+import click
+from youku_evloop.commands.base import Access, Command
+from youku_evloop.services.payments import Outcome, Receipt
+from youku_evloop.wire.messages import Request
+
+class Double(Request, tag="demo.double"):
+    number: int
+
+class Broken(Request, tag="demo.broken"):
+    pass
+
+class Slow:
+    name = "slow"
+    def charge(self, charge):
+        return Receipt(Outcome.DECLINED if charge.amount > 1000 else Outcome.APPROVED, charge.key)
+
+def broken(call, arguments):
+    raise ValueError("a broken command")
+
+def install(app):
+    app.add_command(Command(Double, Access.USER, lambda call, a: {"double": a.number * 2, "user": call.who.name}))
+    app.add_command(Command(Broken, Access.ANYONE, broken))
+    app.add_subcommand(click.Command("greet", callback=lambda: click.echo("hello")))
+    app.add_payment_provider("slow", Slow)
+"""
+EVENTS = """
+import json, os
+from youku_evloop.signals import NAMES
+
+def install(app):
+    def note(sender, **facts):
+        with open(os.environ["EVENTS"], "a") as file:
+            file.write(json.dumps([sender, facts], default=str) + "\\n")
+    for name in NAMES:
+        getattr(app.signals, name).connect(note, weak=False)
+"""
+
+
+class PluggedServer(RunningServer):
+    """A server that finds plugins in `site`."""
+
+    def __init__(self, directory: Path, options: tuple[str, ...] = (), **variables: str) -> None:
+        super().__init__(directory, options=options)
+        self.site = directory / "site"
+        self.site.mkdir()
+        self.variables = variables
+
+    @property
+    def environment(self) -> dict[str, str]:
+        """With the plugins in the way in which installed packages are."""
+        examples = [str(path) for path in sorted((CHECKOUT / "examples").iterdir())]
+        path = ":".join([str(CHECKOUT), str(self.site), *examples])
+        return {**super().environment, "PYTHONPATH": path, **self.variables}
+
+    def install(self, name: str, entry: str, source: str = "") -> None:
+        """A package with one entry point."""
+        info = self.site / f"{name}-1.0.dist-info"
+        info.mkdir()
+        (info / "METADATA").write_text(f"Metadata-Version: 2.1\nName: {name}\nVersion: 1.0\n")
+        (info / "entry_points.txt").write_text(f"[youku_evloop.plugins]\n{name} = {entry}\n")
+        if source:
+            (self.site / f"{name}.py").write_text(source)
+
+
+@pytest.fixture
+def make_server(tmp_path: Path) -> Iterator[Callable[..., PluggedServer]]:
+    """Makes servers that are ended afterwards."""
+    made: list[PluggedServer] = []
+
+    def make(*options: str, **variables: str) -> PluggedServer:
+        made.append(PluggedServer(tmp_path / f"server{len(made)}", options, **variables))
+        return made[-1]
+
+    yield make
+    for server in made:
+        server.kill()
+
+
+def test_a_plugin_that_fails_is_logged_and_harms_nobody(
+    make_server: Callable[..., PluggedServer], tmp_path: Path
+) -> None:
+    server = make_server()
+    server.install("failing", "failing:install", FAILING)
+    server.install("missing", "no_such_module:install")
+    server.install("working", "working:install", COMMAND)
+    server.start()
+    admin = server.create_admin("alice")
+    (tmp_path / "video.avi").write_bytes(b"video")
+    assert admin.do("upload", tmp_path / "video.avi")["failed"] == []
+    assert admin.do("api", "demo.double", "number=21") == {"double": 42, "user": "alice"}
+    server.stop()
+    assert "the plugin failing failed and is left out" in server.log
+    assert "the plugin missing failed and is left out" in server.log
+    assert "a receiver of the signal movie_published failed" in server.log
+
+
+def test_a_plugin_adds_commands_subcommands_and_payment_providers(
+    make_server: Callable[..., PluggedServer], tmp_path: Path
+) -> None:
+    server = make_server("--payments", "slow")
+    server.install("demo", "demo:install", COMMAND)
+    server.start()
+    admin, user = server.create_admin("alice"), server.register("bob")
+    assert server.command("greet").stdout == "hello\n"
+    assert "greet" in server.command("--help").stdout
+    somebody = server.somebody("nobody")
+    assert somebody.fail(ExitCode.NOT_LOGGED_IN, "api", "demo.double", "number=1")["error"] == "not_logged_in"
+    assert user.fail(ExitCode.FAILURE, "api", "demo.broken")["error"] == "internal"
+    for name, price in (("dear", "99"), ("cheap", "5")):
+        (tmp_path / name).write_bytes(name.encode())
+        admin.do("upload", tmp_path / name, "--charge", "--price", price)
+    assert user.do("buy", "1")["purchase"]["state"] == "declined"
+    assert user.do("buy", "1")["purchase"]["id"] == 2  # and may be tried again
+    paid = user.do("buy", "2")["purchase"]
+    assert (paid["state"], paid["provider"]) == ("paid", "slow")
+
+
+def test_every_signal_is_sent(make_server: Callable[..., PluggedServer], tmp_path: Path) -> None:
+    events = tmp_path / "events"
+    server = make_server(EVENTS=str(events))
+    server.install("events", "events:install", EVENTS)
+    server.start()
+    admin, user = server.create_admin("alice"), server.register("bob")
+    (tmp_path / "video.avi").write_bytes(b"video")
+    admin.do("upload", tmp_path / "video.avi", "--charge", "--title", "Film")
+    user.do("buy", "1")
+    user.do("download", "1", "-o", "copy.avi")
+    admin.do("notice", "publish", "Title", "Content")
+    admin.do("delete", "1", "--yes")
+    server.stop()
+    seen: dict[str, dict[str, Any]] = {}
+    for line in events.read_text().splitlines():
+        sender, facts = json.loads(line)
+        seen.setdefault(sender, facts)
+    from youku_evloop.signals import NAMES
+
+    assert set(seen) == set(NAMES)
+    assert seen["movie_published"] == {"movie": 1, "name": "Film", "user": 1}
+    assert seen["user_registered"] == {"user": 2, "name": "bob", "user_type": "user"}
+    assert seen["purchase_made"] == {"purchase": 1, "user": 2, "kind": "movie", "movie": 1, "amount": 2000}
+    assert (seen["download_finished"]["sent"], seen["download_finished"]["completed"]) == (5, True)
+
+
+def test_the_audit_log_has_a_line_for_what_changes_something(
+    make_server: Callable[..., PluggedServer], tmp_path: Path
+) -> None:
+    path = tmp_path / "audit.log"
+    server = make_server(YOUKU_AUDIT_LOG=str(path))
+    server.install("audit_log", "youku_audit_log:install")
+    server.start()
+    admin = server.create_admin("alice")
+    (tmp_path / "video.avi").write_bytes(b"video")
+    admin.do("upload", tmp_path / "video.avi", "--title", "电影")
+    eventually(lambda: "movie_published" in path.read_text(), "the line of the movie")
+    server.stop()
+    lines = [json.loads(line) for line in path.read_text().splitlines()]
+    assert [line["event"] for line in lines] == [
+        "server_started",
+        "user_logged_in",
+        "movie_published",
+        "server_stopping",
+    ]
+    assert lines[2]["name"] == "电影"
+    assert path.stat().st_mode & 0o077 == 0
+
+
+def a_sheet(path: Path, rows: list[list[Any]]) -> Path:
+    """A CSV or Excel sheet with these rows."""
+    if path.suffix == ".csv":
+        path.write_text("\n".join(",".join(map(str, row)) for row in rows), encoding="utf-8-sig")
+        return path
+    book = Workbook()
+    for row in rows:
+        book.worksheets[0].append(row)
+    book.save(path)
+    return path
+
+
+@pytest.mark.parametrize("kind", ["csv", "xlsx"])
+def test_a_sheet_of_movies_is_imported_once(
+    make_server: Callable[..., PluggedServer], tmp_path: Path, kind: str
+) -> None:
+    server = make_server()
+    server.install("import_sheet", "youku_import_sheet:install")
+    server.start()
+    admin = server.create_admin("alice")
+    (tmp_path / "a.avi").write_bytes(b"a" * 3_000_000)
+    (tmp_path / "b.avi").write_bytes(b"b" * 5000)
+    header = ["path", "title", "description", "charge", "price"]
+    sheet = a_sheet(tmp_path / f"movies.{kind}", [
+        header, ["a.avi", "甲", "first", "yes", 9.9], ["b.avi", "", "", "no", ""], ["gone.avi", "x", "", "", ""],
+    ])  # fmt: skip
+
+    def run() -> Outcome:
+        return server.command("import-sheet", str(sheet), "--as", "alice")
+
+    first, second = run(), run()
+    assert first.code == second.code == ExitCode.NOT_FOUND  # of the third line
+    assert first.stdout == "line 2: movie 1, 甲\nline 3: movie 2, b.avi\n"
+    assert second.stdout.count("is there already") == 2
+    assert "gone.avi" in first.stderr and "Traceback" not in first.stderr
+    movies = admin.do("list")["movies"]
+    assert [(row["name"], row["is_free"], row["price"]) for row in movies] == [("b.avi", True, 0), ("甲", False, 990)]
+    admin.do("download", "1", "-o", "copy.avi")
+    assert (admin.home / "copy.avi").read_bytes() == (tmp_path / "a.avi").read_bytes()
+    assert [row["id"] for row in admin.do("search", "first")["movies"]] == [1]
+
+
+def test_a_sheet_that_cannot_be_read_is_refused(make_server: Callable[..., PluggedServer], tmp_path: Path) -> None:
+    server = make_server()
+    server.install("import_sheet", "youku_import_sheet:install")
+    server.start()
+    server.create_admin("alice", log_in=False)
+    for rows, code in (
+        ([["file", "title"]], ExitCode.USAGE),
+        ([["path", "price"], ["a.avi", "cheap"]], ExitCode.USAGE),
+    ):
+        sheet = a_sheet(tmp_path / "bad.csv", rows)
+        assert server.command("import-sheet", str(sheet), "--as", "alice").code == code
+    assert server.command("import-sheet", str(sheet), "--as", "nobody").code == ExitCode.NOT_FOUND

@@ -1,0 +1,126 @@
+CREATE TABLE IF NOT EXISTS `user` (
+    `id` BIGINT NOT NULL AUTO_INCREMENT,
+    `name` VARCHAR(32) NOT NULL,
+    `password` VARCHAR(255) NOT NULL,
+    `user_type` VARCHAR(32) NOT NULL,
+    `is_locked` BOOLEAN NOT NULL,
+    `vip_until` DATETIME(6),
+    `register_time` DATETIME(6) NOT NULL,
+    PRIMARY KEY (`id`),
+    UNIQUE KEY `user_name` (`name`)
+) ENGINE=InnoDB DEFAULT CHARSET=utf8mb4 /*M!100203 COLLATE=utf8mb4_nopad_bin */ /*!80017 COLLATE=utf8mb4_0900_bin */;
+
+CREATE TABLE IF NOT EXISTS `session` (
+    `id` BIGINT NOT NULL AUTO_INCREMENT,
+    `token_hash` VARCHAR(64) NOT NULL,
+    `user_id` BIGINT NOT NULL,
+    `create_time` DATETIME(6) NOT NULL,
+    `last_seen` DATETIME(6) NOT NULL,
+    `expire_time` DATETIME(6) NOT NULL,
+    PRIMARY KEY (`id`),
+    UNIQUE KEY `session_token_hash` (`token_hash`),
+    KEY `session_user_id` (`user_id`),
+    KEY `session_expire_time` (`expire_time`),
+    CONSTRAINT `session_user_id_fk` FOREIGN KEY (`user_id`) REFERENCES `user` (`id`) ON DELETE RESTRICT
+) ENGINE=InnoDB DEFAULT CHARSET=utf8mb4 /*M!100203 COLLATE=utf8mb4_nopad_bin */ /*!80017 COLLATE=utf8mb4_0900_bin */;
+
+CREATE TABLE IF NOT EXISTS `movie` (
+    `id` BIGINT NOT NULL AUTO_INCREMENT,
+    `name` VARCHAR(200) NOT NULL,
+    `description` LONGTEXT NOT NULL,
+    `file_hash` VARCHAR(64) NOT NULL,
+    `file_size` BIGINT NOT NULL,
+    `fingerprint` VARCHAR(64) NOT NULL,
+    `is_free` BOOLEAN NOT NULL,
+    `price` INT,
+    `vip_price` INT,
+    `is_delete` BOOLEAN NOT NULL,
+    `user_id` BIGINT NOT NULL,
+    `create_time` DATETIME(6) NOT NULL,
+    `delete_time` DATETIME(6),
+    PRIMARY KEY (`id`),
+    KEY `movie_user_id` (`user_id`),
+    KEY `movie_is_delete` (`is_delete`),
+    KEY `movie_is_delete_is_free` (`is_delete`, `is_free`),
+    KEY `movie_file_hash` (`file_hash`),
+    KEY `movie_fingerprint` (`fingerprint`),
+    CONSTRAINT `movie_user_id_fk` FOREIGN KEY (`user_id`) REFERENCES `user` (`id`) ON DELETE RESTRICT
+) ENGINE=InnoDB DEFAULT CHARSET=utf8mb4 /*M!100203 COLLATE=utf8mb4_nopad_bin */ /*!80017 COLLATE=utf8mb4_0900_bin */;
+
+CREATE TABLE IF NOT EXISTS `notice` (
+    `id` BIGINT NOT NULL AUTO_INCREMENT,
+    `title` VARCHAR(200) NOT NULL,
+    `content` LONGTEXT NOT NULL,
+    `user_id` BIGINT NOT NULL,
+    `create_time` DATETIME(6) NOT NULL,
+    PRIMARY KEY (`id`),
+    KEY `notice_user_id` (`user_id`),
+    KEY `notice_create_time` (`create_time`),
+    CONSTRAINT `notice_user_id_fk` FOREIGN KEY (`user_id`) REFERENCES `user` (`id`) ON DELETE RESTRICT
+) ENGINE=InnoDB DEFAULT CHARSET=utf8mb4 /*M!100203 COLLATE=utf8mb4_nopad_bin */ /*!80017 COLLATE=utf8mb4_0900_bin */;
+
+CREATE TABLE IF NOT EXISTS `search_history` (
+    `id` BIGINT NOT NULL AUTO_INCREMENT,
+    `user_id` BIGINT NOT NULL,
+    `query` VARCHAR(200) NOT NULL,
+    `create_time` DATETIME(6) NOT NULL,
+    PRIMARY KEY (`id`),
+    KEY `search_history_user_id` (`user_id`),
+    KEY `search_history_user_id_create_time` (`user_id`, `create_time`),
+    CONSTRAINT `search_history_user_id_fk` FOREIGN KEY (`user_id`) REFERENCES `user` (`id`) ON DELETE RESTRICT
+) ENGINE=InnoDB DEFAULT CHARSET=utf8mb4 /*M!100203 COLLATE=utf8mb4_nopad_bin */ /*!80017 COLLATE=utf8mb4_0900_bin */;
+
+CREATE TABLE IF NOT EXISTS `upload` (
+    `id` VARCHAR(32) NOT NULL,
+    `user_id` BIGINT NOT NULL,
+    `name` VARCHAR(200) NOT NULL,
+    `size` BIGINT NOT NULL,
+    `fingerprint` VARCHAR(64) NOT NULL,
+    `durable_offset` BIGINT NOT NULL,
+    `boot_id` VARCHAR(36) NOT NULL,
+    `state` VARCHAR(32) NOT NULL,
+    `movie_id` BIGINT,
+    `options` LONGTEXT NOT NULL,
+    `create_time` DATETIME(6) NOT NULL,
+    `expire_time` DATETIME(6) NOT NULL,
+    `file_hash` VARCHAR(64),
+    PRIMARY KEY (`id`),
+    KEY `upload_user_id` (`user_id`),
+    KEY `upload_movie_id` (`movie_id`),
+    KEY `upload_user_id_fingerprint_size` (`user_id`, `fingerprint`, `size`),
+    KEY `upload_state_expire_time` (`state`, `expire_time`),
+    CONSTRAINT `upload_user_id_fk` FOREIGN KEY (`user_id`) REFERENCES `user` (`id`) ON DELETE RESTRICT,
+    CONSTRAINT `upload_movie_id_fk` FOREIGN KEY (`movie_id`) REFERENCES `movie` (`id`) ON DELETE RESTRICT
+) ENGINE=InnoDB DEFAULT CHARSET=utf8mb4 /*M!100203 COLLATE=utf8mb4_nopad_bin */ /*!80017 COLLATE=utf8mb4_0900_bin */;
+
+CREATE TABLE IF NOT EXISTS `download_record` (
+    `id` BIGINT NOT NULL AUTO_INCREMENT,
+    `user_id` BIGINT NOT NULL,
+    `movie_id` BIGINT NOT NULL,
+    `create_time` DATETIME(6) NOT NULL,
+    `bytes_sent` BIGINT NOT NULL,
+    `completed` BOOLEAN NOT NULL,
+    `ranges` LONGTEXT,
+    PRIMARY KEY (`id`),
+    KEY `download_record_user_id` (`user_id`),
+    KEY `download_record_movie_id` (`movie_id`),
+    KEY `download_record_user_id_movie_id` (`user_id`, `movie_id`),
+    CONSTRAINT `download_record_user_id_fk` FOREIGN KEY (`user_id`) REFERENCES `user` (`id`) ON DELETE RESTRICT,
+    CONSTRAINT `download_record_movie_id_fk` FOREIGN KEY (`movie_id`) REFERENCES `movie` (`id`) ON DELETE RESTRICT
+) ENGINE=InnoDB DEFAULT CHARSET=utf8mb4 /*M!100203 COLLATE=utf8mb4_nopad_bin */ /*!80017 COLLATE=utf8mb4_0900_bin */;
+
+CREATE TABLE IF NOT EXISTS `purchase` (
+    `id` BIGINT NOT NULL AUTO_INCREMENT,
+    `user_id` BIGINT NOT NULL,
+    `kind` VARCHAR(32) NOT NULL,
+    `movie_id` BIGINT,
+    `amount` INT NOT NULL,
+    `state` VARCHAR(32) NOT NULL,
+    `create_time` DATETIME(6) NOT NULL,
+    PRIMARY KEY (`id`),
+    KEY `purchase_user_id` (`user_id`),
+    KEY `purchase_movie_id` (`movie_id`),
+    KEY `purchase_user_id_movie_id` (`user_id`, `movie_id`),
+    CONSTRAINT `purchase_user_id_fk` FOREIGN KEY (`user_id`) REFERENCES `user` (`id`) ON DELETE RESTRICT,
+    CONSTRAINT `purchase_movie_id_fk` FOREIGN KEY (`movie_id`) REFERENCES `movie` (`id`) ON DELETE RESTRICT
+) ENGINE=InnoDB DEFAULT CHARSET=utf8mb4 /*M!100203 COLLATE=utf8mb4_nopad_bin */ /*!80017 COLLATE=utf8mb4_0900_bin */;

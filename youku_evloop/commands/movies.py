@@ -1,0 +1,145 @@
+"""Movies: list, search, look, read, change."""
+
+from __future__ import annotations
+
+from typing import Final, Literal
+
+from msgspec import UNSET, UnsetType
+
+from youku_evloop.commands.base import Access, Call, Command, Id, Paged, Results
+from youku_evloop.models import Movie
+from youku_evloop.services import catalogue, downloads, search
+from youku_evloop.services.downloads import Range
+from youku_evloop.services.library import timestamp
+from youku_evloop.wire.messages import Request
+
+
+class ListMovies(Paged, tag="movie.list"):
+    type: Literal["all", "free", "charge"] = "all"
+    sort: catalogue.Sort = "newest"
+
+
+class ListDeleted(Paged, tag="movie.deleted"):
+    pass
+
+
+class SearchMovies(Paged, tag="movie.search"):
+    query: str
+    type: Literal["all", "free", "charge"] = "all"
+
+
+class RecentSearches(Request, tag="search.list"):
+    pass
+
+
+class ClearSearches(Request, tag="search.clear"):
+    pass
+
+
+class MissedSearches(Request, tag="search.missed"):
+    limit: int = 20
+
+
+class OneMovie(Request):
+    movie: Id
+
+
+class ShowMovie(OneMovie, tag="movie.show"):
+    pass
+
+
+class DeleteMovie(OneMovie, tag="movie.delete"):
+    pass
+
+
+class RestoreMovie(OneMovie, tag="movie.restore"):
+    pass
+
+
+class EditMovie(OneMovie, tag="movie.edit"):
+    name: str | UnsetType = UNSET
+    description: str | UnsetType = UNSET
+    is_free: bool | UnsetType = UNSET
+    price: int | UnsetType | None = UNSET
+    vip_price: int | UnsetType | None = UNSET
+
+
+class ReadMovie(OneMovie, tag="movie.read"):
+    offset: int = 0
+    length: int | None = None
+
+
+class HashMovie(OneMovie, tag="movie.hash"):
+    length: int
+
+
+def list_movies(call: Call, arguments: ListMovies) -> Results:
+    a = arguments
+    return _page(*catalogue.list_movies(a.type, a.limit, a.cursor, a.sort))
+
+
+def search_movies(call: Call, arguments: SearchMovies) -> Results:
+    a = arguments
+    return _page(*search.find(call.library, call.who, a.query, a.type, a.limit, a.cursor))
+
+
+def recent_searches(call: Call, arguments: RecentSearches) -> Results:
+    return {"searches": [search.as_json(row) for row in search.latest(call.who)]}
+
+
+def missed_searches(call: Call, arguments: MissedSearches) -> Results:
+    rows = search.missed(arguments.limit)
+    return {"searches": [{"query": query, "times": times, "last": timestamp(last)} for query, times, last in rows]}
+
+
+def show_movie(call: Call, arguments: ShowMovie) -> Results:
+    return {"movie": catalogue.as_json(catalogue.get(arguments.movie), whole=True)}
+
+
+def delete_movie(call: Call, arguments: DeleteMovie) -> Results:
+    movie = catalogue.delete(call.library, arguments.movie, call.who)
+    until = catalogue.restorable_until(call.library, movie)
+    return {"movie": catalogue.as_json(movie), "restorable_until": timestamp(until)}
+
+
+def restore_movie(call: Call, arguments: RestoreMovie) -> Results:
+    return {"movie": catalogue.as_json(catalogue.restore(call.library, arguments.movie))}
+
+
+def edit_movie(call: Call, arguments: EditMovie) -> Results:
+    named = {name: getattr(arguments, name) for name in ("name", "description", "is_free", "price", "vip_price")}
+    changes = {name: value for name, value in named.items() if value is not UNSET}
+    return {"movie": catalogue.as_json(catalogue.edit(arguments.movie, changes), whole=True)}
+
+
+def read_movie(call: Call, arguments: ReadMovie) -> None:
+    def send(piece: Range) -> int:
+        movie = piece.movie
+        results = {"movie": movie.id, "size": movie.file_size, "hash": movie.file_hash, "offset": piece.offset}
+        return call.send_range(results, piece)
+
+    downloads.read(call.library, call.who, arguments.movie, arguments.offset, arguments.length, send)
+
+
+def hash_movie(call: Call, arguments: HashMovie) -> Results:
+    return {"hash": downloads.prefix_hash(call.library, call.who, arguments.movie, arguments.length)}
+
+
+def _page(movies: list[Movie], following: str | None) -> Results:
+    return {"movies": [catalogue.as_json(movie) for movie in movies], "next": following}
+
+
+COMMANDS: Final = (
+    Command(ListMovies, Access.USER, list_movies),
+    Command(ShowMovie, Access.USER, show_movie),
+    Command(ReadMovie, Access.USER, read_movie),
+    Command(HashMovie, Access.USER, hash_movie),
+    Command(DeleteMovie, Access.ADMIN, delete_movie),
+    Command(ListDeleted, Access.ADMIN, lambda call, a: _page(*catalogue.list_deleted(a.limit, a.cursor))),
+    Command(RestoreMovie, Access.ADMIN, restore_movie),
+    Command(EditMovie, Access.ADMIN, edit_movie),
+    Command(SearchMovies, Access.USER, search_movies),
+    Command(RecentSearches, Access.USER, recent_searches),
+    Command(ClearSearches, Access.USER, lambda call, _: {"cleared": search.forget(call.who)}),
+    Command(MissedSearches, Access.ADMIN, missed_searches),
+)

@@ -1,0 +1,76 @@
+"""Users as administrators see them."""
+
+from __future__ import annotations
+
+from typing import Final
+
+from youku_evloop.commands.base import Access, Call, Command, Paged, Results
+from youku_evloop.models import UserType
+from youku_evloop.services import users
+from youku_evloop.wire.messages import Request
+
+
+class ListUsers(Paged, tag="user.list"):
+    name: str = ""
+    type: UserType | None = None
+    locked: bool | None = None
+
+
+class OneUser(Request):
+    user: str
+
+
+class ShowUser(OneUser, tag="user.show"):
+    pass
+
+
+class LockUser(OneUser, tag="user.lock"):
+    pass
+
+
+class UnlockUser(OneUser, tag="user.unlock"):
+    pass
+
+
+class GrantVip(OneUser, tag="user.grant_vip"):
+    months: int
+
+
+class EndVip(OneUser, tag="user.end_vip"):
+    pass
+
+
+def list_users(call: Call, arguments: ListUsers) -> Results:
+    a = arguments
+    rows, following = users.list_users(a.limit, a.cursor, begins=a.name, user_type=a.type, is_locked=a.locked)
+    return {"users": [users.as_json(user) for user in rows], "next": following}
+
+
+def show_user(call: Call, arguments: ShowUser) -> Results:
+    return {"user": users.as_json(users.find(arguments.user))}
+
+
+def lock_user(call: Call, arguments: LockUser) -> Results:
+    return {"user": users.as_json(users.lock(call.library, call.who, arguments.user))}
+
+
+def unlock_user(call: Call, arguments: UnlockUser) -> Results:
+    return {"user": users.as_json(users.unlock(arguments.user))}
+
+
+def grant_vip(call: Call, arguments: GrantVip) -> Results:
+    return {"user": users.as_json(users.grant_vip(arguments.user, arguments.months))}
+
+
+def end_vip(call: Call, arguments: EndVip) -> Results:
+    return {"user": users.as_json(users.end_vip(arguments.user))}
+
+
+COMMANDS: Final = (
+    Command(ListUsers, Access.ADMIN, list_users),
+    Command(ShowUser, Access.ADMIN, show_user),
+    Command(LockUser, Access.ADMIN, lock_user),
+    Command(UnlockUser, Access.ADMIN, unlock_user),
+    Command(GrantVip, Access.ADMIN, grant_vip),
+    Command(EndVip, Access.ADMIN, end_vip),
+)
