@@ -20,7 +20,7 @@ import sys
 import tempfile
 import time
 from collections.abc import Callable, Iterator
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, contextmanager, suppress
 from itertools import cycle
 from multiprocessing.connection import Connection
 from pathlib import Path
@@ -142,7 +142,8 @@ def elsewhere(work: Callable[..., Any], *arguments: Any) -> Iterator[Connection]
         assert ours.recv() == "ready"
         yield ours
     finally:
-        ours.send("end")
+        with suppress(BrokenPipeError):  # it has told what it had to tell, and is gone
+            ours.send("end")
         process.join()
 
 
