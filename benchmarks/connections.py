@@ -20,7 +20,7 @@ import sys
 import tempfile
 import time
 from collections.abc import Callable, Iterator
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, contextmanager, suppress
 from itertools import cycle
 from multiprocessing.connection import Connection
 from pathlib import Path
@@ -48,6 +48,8 @@ BULK: Final = 20
 PINGS: Final = 5_000
 MIB: Final = 1024 * 1024
 MOVIE: Final = 64 * 1024 * MIB
+UPLOAD: Final = 1024 * MIB
+"""More than one of 20 can send in the time, on any machine; all together have to be free on the disk, though."""
 BULK_SECONDS: Final = 3.0
 SLOW_READ: Final = 4096
 SLOW_BUFFER: Final = 16 * 1024
@@ -142,7 +144,8 @@ def elsewhere(work: Callable[..., Any], *arguments: Any) -> Iterator[Connection]
         assert ours.recv() == "ready"
         yield ours
     finally:
-        ours.send("end")
+        with suppress(BrokenPipeError):  # it has told what it had to tell, and is gone
+            ours.send("end")
         process.join()
 
 
@@ -212,8 +215,11 @@ def give_bytes(pipe: Connection, port: int, token: str, movie: int, seconds: flo
         crowd.join(BULK)
         streams = {}
         for number, sock in enumerate(crowd.socks):
-            sock.sendall(frame(id=2, op="upload.create", name="x", size=MOVIE // 32, fingerprint=f"{number:064x}"))
-            upload = json.loads(sock.recv(4096)[4:])["upload"]
+            sock.sendall(frame(id=2, op="upload.create", name="x", size=UPLOAD, fingerprint=f"{number:064x}"))
+            reply = json.loads(sock.recv(4096)[4:])
+            if not reply["ok"]:
+                raise RuntimeError(reply["message"])
+            upload = reply["upload"]
             streams[sock.fileno()] = Stream(upload, segment)
             sock.setblocking(False)
         share_out(pipe, crowd, seconds, select.EPOLLOUT, lambda sock: streams[sock.fileno()].send(sock))

@@ -23,6 +23,8 @@ log = logging.getLogger(__name__)
 
 DRAIN_CHECK: Final = 0.05
 """Seconds between two looks at who is still here."""
+FAREWELLS: Final = 256
+"""Clients who are told at once: with ten thousand here, those who still have something to do must not wait for all."""
 LAST_WORDS: Final = 1.0
 """Seconds that a request whose connection was cut off gets to put its house in order."""
 FAREWELL: Final = "The server is stopping. Connect again in a moment."
@@ -136,17 +138,22 @@ class Lifecycle:
 
     def _wait_for_the_last(self) -> None:
         late = self._loop.now - self._stop_by
-        for connection in list(self._transport.connections):  # those who came through the door meanwhile too
-            if late >= 0:
+        if late >= 0:
+            for connection in list(self._transport.connections):
                 connection.close("stopped")
-            else:
-                owner = connection.owner
-                assert isinstance(owner, Session)
-                owner.say_goodbye(FAREWELL)
+        all_know = late >= 0 or self._say_goodbye()
         if self._is_awaited(late):
-            self._loop.call_later(DRAIN_CHECK, self._wait_for_the_last)
+            self._loop.call_later(DRAIN_CHECK if all_know else 0, self._wait_for_the_last)
         else:
             self._loop.stop()
+
+    def _say_goodbye(self) -> bool:
+        """To some of those who have not heard it, also who came through the door meanwhile; whether all have now."""
+        owners = [connection.owner for connection in self._transport.connections]
+        staying = [owner for owner in owners if isinstance(owner, Session) and not owner.is_leaving]
+        for owner in staying[:FAREWELLS]:
+            owner.say_goodbye(FAREWELL)
+        return len(staying) <= FAREWELLS
 
     def _is_awaited(self, late: float) -> bool:
         """Whether somebody is still here, and has not had too much time."""

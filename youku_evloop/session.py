@@ -147,6 +147,11 @@ class Session:
         """Whether the client has said who it is, or that it will not."""
         return self.state is not GREETING and self.state is not PROVING
 
+    @property
+    def is_leaving(self) -> bool:
+        """Whether nothing more is begun."""
+        return self.state is LEAVING
+
     def message_received(self, message: Request | Rejected) -> None:
         """Carry it out, now or after those before it."""
         if self.state is LEAVING:  # the server stops: what was begun is finished, nothing more is begun

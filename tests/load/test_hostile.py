@@ -218,4 +218,4 @@ def test_one_who_breaks_off_leaves_nothing_behind(
     server.eventually_alone()
     stats = server.eventually_has(lambda stats: stats["tasks"] == 1 and not stats["uploads"], "their tasks are over")
     assert stats["worker_queue"] == 0
-    eventually(lambda: server.descriptors == before, "their descriptors are back")
+    eventually(lambda: server.descriptors <= before, "their descriptors are back")

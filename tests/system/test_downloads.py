@@ -59,7 +59,7 @@ def test_a_download_that_has_begun_goes_on_when_the_movie_is_deleted(wire: Wire,
     reply = another_wire.ask("movie.read", movie=movie)
     wire.ask("movie.delete", movie=movie)
     assert another_wire.read(reply["body"]) == sender.content
-    assert another_wire.refused("movie.read", movie=movie)["error"] == "not_found"
+    assert another_wire.refused("movie.read", movie=movie)["error"] == "movie_deleted"
 
 
 def test_a_movie_whose_bytes_are_lost_says_so(wire: Wire, user: Person, server: RunningServer) -> None:

@@ -213,7 +213,7 @@ def to_read(server: OddServer, sender: Sender) -> Request:
     [
         ("room", to_create),
         ("create", to_create),
-        ("sync_directory", to_create),
+        ("sync_directory", to_finish),
         ("open", to_go_on),
         ("size", to_go_on),
         ("sync", to_finish),

@@ -11,7 +11,6 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Final
 
-from youku_evloop import orm
 from youku_evloop.errors import BadRequest, IntegrityFailure, MovieDeleted, NotFound, PaymentRequired
 from youku_evloop.models import DownloadRecord, Movie
 from youku_evloop.services import catalogue, purchases, vip, waiting
@@ -63,7 +62,7 @@ def read(
     finally:
         library.in_thread(library.store.close, fd)  # which may be the last name of a blob that is gone
         if record is not None:
-            _note(library, record, movie, offset, sent)
+            _note(record, movie.file_size, offset, sent)
         facts = {"offset": offset, "sent": sent, "completed": offset + sent == movie.file_size}
         library.signals.send("download_finished", user=who.id, movie=movie.id, **facts)
 
@@ -165,16 +164,17 @@ def _goes_on(record: DownloadRecord, offset: int, now: datetime) -> bool:
     return not record.completed or record.create_time > now - LATE_RESUME
 
 
-def _note(library: Library, record: DownloadRecord, movie: Movie, offset: int, sent: int) -> None:
-    with library.hold(("record", f"{record.user_id} {record.movie_id}")):
-        orm.current_database().run(_add, record.id, movie.file_size, offset, sent)
+def _note(record: DownloadRecord, size: int, offset: int, sent: int) -> None:
+    """Add what was sent; where another range was noted since the record was read, look at it again."""
+    while not _add(record, size, offset, sent):
+        record.refresh()
 
 
-def _add(record_id: int, size: int, offset: int, sent: int) -> None:
-    record = DownloadRecord.select(id=record_id).for_update().get()
+def _add(record: DownloadRecord, size: int, offset: int, sent: int) -> bool:
     ranges = merged([*(record.ranges or []), [offset, offset + sent]])
     completed = record.completed or ranges == [[0, size]]
-    record.update(bytes_sent=record.bytes_sent + sent, ranges=ranges, completed=completed)
+    unchanged = DownloadRecord.select(id=record.id, bytes_sent=record.bytes_sent)
+    return unchanged.update(bytes_sent=record.bytes_sent + sent, ranges=ranges, completed=completed) > 0
 
 
 def merged(ranges: Ranges) -> Ranges:

@@ -39,7 +39,7 @@ class RunningHash:
 class Part:
     """An open part file. It grows at its end; its size is the offset that the upload has reached."""
 
-    __slots__ = ("_files", "_hash", "fd", "is_doubtful", "size", "synced")
+    __slots__ = ("_files", "_hash", "fd", "is_anchored", "is_doubtful", "size", "synced")
 
     def __init__(self, files: Files, fd: int, size: int) -> None:
         self._files = files
@@ -48,6 +48,8 @@ class Part:
         self.size = size
         self.synced = 0
         """How many bytes are known to be on the disk itself."""
+        self.is_anchored = False
+        """Whether its name is known to be on the disk itself."""
         self.is_doubtful = False
         """A sync has failed: what is not synced may be lost, though it can still be read for a while."""
 

@@ -54,6 +54,8 @@ class Store:
         self._root = root
         self._blobs = root / "blobs"
         self._parts = root / "parts"
+        self._anchored: set[Path] = set()
+        """Directories of blobs whose names are known to be on the disk itself."""
 
     def prepare(self) -> None:
         """Make the directories, so that they outlive a power loss."""
@@ -70,13 +72,7 @@ class Store:
 
     def create_part(self, part_id: str) -> Part:
         """A new, empty part, locked; raises `FileExistsError`."""
-        part = self._locked(self._files.create(self._part_path(part_id)))
-        try:
-            self._files.sync_directory(self._parts)
-        except BaseException:
-            part.close()
-            raise
-        return part
+        return self._locked(self._files.create(self._part_path(part_id)))
 
     def open_part(self, part_id: str) -> Part:
         """The part as it is; raises `FileNotFoundError`, or `BlockingIOError` when another process has it open."""
@@ -89,6 +85,14 @@ class Store:
         except BaseException:
             self._files.close(fd)
             raise
+
+    def sync_part(self, part: Part) -> int:
+        """Bring a part to the disk itself, its name included; answers how many bytes are safe there."""
+        size = part.sync()
+        if not part.is_anchored:
+            self._files.sync_directory(self._parts)
+            part.is_anchored = True
+        return size
 
     def part_size(self, part_id: str) -> int | None:
         """Bytes of a part; None: there is none."""
@@ -106,8 +110,8 @@ class Store:
 
     # -- blobs
 
-    def publish(self, part_id: str, part: Part) -> None:
-        """Make a part, whole and hashed, a blob that survives a power loss.
+    def publish(self, part_id: str, part: Part) -> str:
+        """Make a part, whole and hashed, a blob that survives a power loss; answers its fingerprint.
 
         The part stays under its own name until `remove_part`, so a crash in between loses nothing and publishing
         again is harmless. A blob that is there already is replaced: should it have decayed, it is whole again.
@@ -121,7 +125,10 @@ class Store:
             except FileExistsError:  # perhaps itself, from an earlier try
                 self._replace(self._part_path(part_id), target, target.with_name(f"{target.name}.{part_id}"))
         self._files.sync_directory(target.parent)
-        self._files.sync_directory(self._blobs)
+        if target.parent not in self._anchored:
+            self._files.sync_directory(self._blobs)
+            self._anchored.add(target.parent)
+        return part.fingerprint()
 
     def _replace(self, part: Path, target: Path, fresh: Path) -> None:
         with suppress(FileExistsError):

@@ -63,13 +63,20 @@ class Claim:
 
 def claim(library: Library, who: Caller, upload_id: str) -> Claim:
     """The newest claim to one of the caller's unfinished uploads; raises `NotFound`, `Unavailable`."""
-    rows.unfinished(who, upload_id)
-    upload = library.open_uploads.get(upload_id)
-    if upload is None:
-        with library.hold(("open", upload_id)):
-            row = rows.unfinished(who, upload_id)  # it may have ended while we waited
-            upload = library.open_uploads.get(upload_id) or open_upload(library, row)
-    return Claim(upload)
+    if upload_id in library.open_uploads:
+        rows.unfinished(who, upload_id)
+        upload = library.open_uploads.get(upload_id)
+        if upload is not None:
+            return Claim(upload)
+    with library.hold(("open", upload_id)):
+        row = rows.unfinished(who, upload_id)
+        return Claim(library.open_uploads.get(upload_id) or open_upload(library, row))
+
+
+def claim_new(library: Library, row: Upload) -> Claim:
+    """The first claim to an upload of which nobody knows yet; raises `Unavailable`."""
+    with library.hold(("open", row.id)):
+        return Claim(_opened(library, row, on_disk(library, library.store.create_part, row.id)))
 
 
 def release(library: Library, held: Claim) -> None:
@@ -87,6 +94,10 @@ def open_upload(library: Library, row: Upload) -> OpenUpload:
     """Open the part of a row; whoever calls holds its lock `open`. Its hash catches up by itself."""
     part = on_disk(library, _open_part, library, row)
     row.update(boot_id=library.boot_id, durable_offset=part.synced, expire_time=library.now() + UPLOAD_LIFETIME)
+    return _opened(library, row, part)
+
+
+def _opened(library: Library, row: Upload, part: Part) -> OpenUpload:
     upload = library.open_uploads[row.id] = OpenUpload(row, part)
     if part.unhashed:
         library.spawn(catch_up, library, upload)

@@ -10,7 +10,7 @@ from youku_evloop.models import Movie, Upload, UploadOptions
 from youku_evloop.services import catalogue
 from youku_evloop.services.library import UPLOAD_LIFETIME, Caller, Library
 from youku_evloop.services.uploads import space
-from youku_evloop.services.uploads.claims import Claim, claim
+from youku_evloop.services.uploads.claims import Claim, claim, claim_new
 from youku_evloop.services.uploads.rows import LISTED, UNFINISHED
 
 LARGEST_SIZE: Final = 2**62
@@ -27,7 +27,7 @@ def create(
     _check(name, size, fingerprint, options)
     if size is None or fingerprint is None:
         row = _new(library, who, name, 0, "", options)
-        return claim(library, who, row.id), row, False
+        return claim_new(library, row), row, False
     twins = Movie.select(fingerprint=fingerprint, file_size=size, is_delete=False).limit(LISTED).all()
     for movie in twins:
         if movie.name == name and not options["again"]:
@@ -37,9 +37,11 @@ def create(
             )
     with library.hold(("create", f"{who.id} {fingerprint}")):
         found = _continued(library, who, size, fingerprint, name, options)
-        row = found or _new(library, who, name, size, fingerprint, options)
+        if found is None:
+            row = _new(library, who, name, size, fingerprint, options)
+            return claim_new(library, row), row, bool(twins)
     try:
-        return claim(library, who, row.id), row, bool(twins)
+        return claim(library, who, found.id), found, bool(twins)
     except NotFound:  # it has ended in this moment: look again
         return create(library, who, name, size, fingerprint, options)
 

@@ -93,13 +93,12 @@ def _make_blob(library: Library, upload: OpenUpload, row: Upload) -> str:
     """Name the part as a blob; answers the fingerprint of its bytes."""
     with library.hold(("sync", row.id)):
         try:
-            on_disk(library, library.store.publish, row.id, upload.part)
+            return on_disk(library, library.store.publish, row.id, upload.part)
         except Unavailable:
             if upload.part.is_doubtful:
                 advance(row, UploadEvent.LOSE)
                 claims.mend(library, upload)
             raise
-    return on_disk(library, upload.part.fingerprint)
 
 
 def _reject(library: Library, upload: OpenUpload, row: Upload, digest: str) -> NoReturn:
