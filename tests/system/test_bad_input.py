@@ -240,16 +240,21 @@ def test_a_data_directory_that_cannot_be_one_is_named(server: RunningServer, tmp
 
 
 @pytest.mark.parametrize(
-    "url",
-    ["postgres://localhost/youku", "mysql://", "mysql://u:secret-word@127.0.0.1:1/youku", "sqlite:////nowhere/x.db"],
+    ("url", "code"),
+    [
+        ("postgres://localhost/youku", ExitCode.USAGE),
+        ("mysql://", ExitCode.USAGE),
+        ("mysql://u:secret-word@127.0.0.1:1/youku", ExitCode.TEMPORARY),
+        ("sqlite:////nowhere/x.db", ExitCode.TEMPORARY),
+    ],
 )
 def test_a_database_that_cannot_be_had_is_named_without_its_password(
-    server: RunningServer, tmp_path: Path, url: str
+    server: RunningServer, tmp_path: Path, url: str, code: ExitCode
 ) -> None:
     outcome = run(
         ["youku-server", "run", "--listen", "127.0.0.1:0", "--data", str(tmp_path)],
         {**server.environment, "YOUKU_DATABASE": url},
     )
-    assert outcome.code == ExitCode.TEMPORARY
+    assert outcome.code == code
     assert "--database" in outcome.stderr
     assert "secret-word" not in outcome.stderr
