@@ -227,3 +227,6 @@ def test_there_has_to_be_a_library(server: RunningServer, tmp_path: Path) -> Non
     outcome = server.command("check", "--data", str(tmp_path))
     assert outcome.code == ExitCode.NOT_FOUND
     assert "--data" in outcome.stderr
+    nowhere = tmp_path / "nowhere"
+    assert server.command("check", "--data", str(nowhere)).code == ExitCode.NOT_FOUND
+    assert not nowhere.exists()

@@ -47,8 +47,8 @@ def check(data: Path, database: str, keep_deleted: float, deep: bool, as_json: b
       youku-server check
       youku-server check --deep --json | jq .problems
     """
+    library = library_of(data, keep_deleted)  # before the database: opening that would make the directory
     with open_database(data, database):
-        library = library_of(data, keep_deleted)
         if deep and sys.stderr.isatty():
             with click.progressbar(length=videos_size(library), label="Reading", file=sys.stderr) as bar:
                 report = checking.check(library, deep=True, progress=bar.update)
@@ -75,8 +75,9 @@ def gc(data: Path, database: str, keep_deleted: float, dry_run: bool, as_json: b
       youku-server gc --dry-run
       youku-server gc --keep-deleted 7
     """
+    library = library_of(data, keep_deleted)
     with open_database(data, database):
-        swept = sweep(library_of(data, keep_deleted), dry=dry_run)
+        swept = sweep(library, dry=dry_run)
     click.echo(msgspec.json.encode(swept) if as_json else swept_as_text(swept, dry_run))
     if swept.problems:
         raise Unavailable("Not everything was possible: " + "; ".join(swept.problems))

@@ -51,15 +51,21 @@ DOOR_TRANSITIONS: Final[Mapping[tuple[DoorState, DoorEvent], DoorState]] = {
 class Newcomer:
     """An accepted socket of which nothing is known yet. `admit(channel)` is called with what it turned out to be."""
 
-    __slots__ = ("_admit", "_context", "_fd", "_sock", "_transport", "state", "wheel_slot")
+    __slots__ = ("_admit", "_context", "_fd", "_peer", "_sock", "_transport", "state", "wheel_slot")
 
     def __init__(
-        self, transport: Transport, sock: socket.socket, context: ssl.SSLContext, admit: Callable[[Channel], object]
+        self,
+        transport: Transport,
+        sock: socket.socket,
+        peer: str,
+        context: ssl.SSLContext,
+        admit: Callable[[Channel], object],
     ) -> None:
         self.state = DoorState.KNOCKING
         self.wheel_slot = -1
         self._transport = transport
         self._sock = sock
+        self._peer = peer
         self._fd = sock.fileno()  # wrapping in TLS keeps it; what fails while wrapping has lost it
         self._context = context
         self._admit = admit
@@ -67,15 +73,16 @@ class Newcomer:
         transport.loop.watch(self._fd, READ, self._on_ready)
         transport.loop.deadlines.watch(self, transport.loop.now + transport.limits.greeting)
 
-    def close(self) -> None:
+    def close(self, reason: object) -> None:
         """Turn it away."""
         if self.state is not DoorState.GONE:
             self._leave(DoorEvent.REFUSED)
             self._sock.close()
+            log.info("%s was turned away at the door: %s", self._peer, reason)
 
     def on_deadline(self, now: float) -> float | None:
         """Asked by the wheel when the time for a greeting is over."""
-        self.close()
+        self.close("it took too long")
         return None
 
     def _on_ready(self, _events: int) -> None:
@@ -87,13 +94,12 @@ class Newcomer:
         except BlockingIOError:
             return
         except OSError as problem:  # ssl.SSLError is one
-            log.info("no TLS with a newcomer: %s", problem)
-            self.close()
+            self.close(problem)
 
     def _look(self) -> None:
         first = self._sock.recv(1, socket.MSG_PEEK)
         if not first:
-            self.close()
+            self.close("it hung up")
         elif first[0] == TLS_HANDSHAKE:
             self._sock = self._context.wrap_socket(self._sock, server_side=True, do_handshake_on_connect=False)
             self.state = step(DOOR_TRANSITIONS, self.state, DoorEvent.TLS_SEEN)

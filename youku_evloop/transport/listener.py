@@ -151,14 +151,15 @@ class Listener:
     def _welcome(self, sock: socket.socket, address: tuple[str, int]) -> None:
         sock.setblocking(False)
         sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-        if self.tls is None:
-            self._admit(address, PlainChannel(sock))
-        else:
-            Newcomer(self._transport, sock, self.tls.context, partial(self._admit, address))
-
-    def _admit(self, address: tuple[str, int], channel: Channel) -> None:
         host, port = address[:2]
-        connection = Connection(self._transport, channel, f"[{host}]:{port}" if ":" in host else f"{host}:{port}")
+        peer = f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
+        if self.tls is None:
+            self._admit(host, peer, PlainChannel(sock))
+        else:
+            Newcomer(self._transport, sock, peer, self.tls.context, partial(self._admit, host, peer))
+
+    def _admit(self, host: str, peer: str, channel: Channel) -> None:
+        connection = Connection(self._transport, channel, peer)
         connection.owner = self._converse(connection)
         self._transport.connections.add(connection)
         if self.tls is not None and isinstance(channel, PlainChannel) and not self.tls.may_be_plain(host):
