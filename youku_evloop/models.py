@@ -1,4 +1,4 @@
-"""The tables, as classes (DESIGN: times are UTC, money is whole fen). `schema.sql` is what they declare for MySQL."""
+"""The tables, as classes (times are UTC, money is whole fen). `schema.sql` is what they declare for MySQL."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ class UserType(StrEnum):
 
 
 class UploadState(StrEnum):
-    """Where an upload is (DESIGN section 4)."""
+    """Where an upload is (docs/states.md)."""
 
     RECEIVING = "receiving"
     VERIFYING = "verifying"

@@ -12,7 +12,7 @@ from benchmarks.crowd import Crowd, ping_times, quantile, raise_descriptor_limit
 from tests.load.server import LoadServer
 
 MOST_BYTES = 2.5 * 1024
-"""Of the server's memory for a client at rest (DESIGN section 8)."""
+"""Of the server's memory for a client at rest."""
 
 
 def test_ten_thousand_clients_at_rest_cost_little_memory_and_delay_no_ping(

@@ -1,4 +1,4 @@
-"""What clients do to a library, what may stop it in the middle, and what has to hold afterwards (DESIGN section 4)."""
+"""What clients do to a library, what may stop it in the middle, and what has to hold afterwards."""
 
 from __future__ import annotations
 

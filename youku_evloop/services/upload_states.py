@@ -1,4 +1,4 @@
-"""The states of an upload as one table (DESIGN section 4); only `advance` changes the state of a row."""
+"""The states of an upload as one table (docs/states.md); only `advance` changes the state of a row."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Uploads: from the first byte to the published movie, and never an acknowledged byte lost (DESIGN section 4).
+"""Uploads: from the first byte to the published movie, and never an acknowledged byte lost.
 
 An upload is a row and a part file. Whoever sends to it holds a `Claim`; the newest claim is the valid one, and an
 older one learns at its next step that it was superseded. The part's size is the offset that the upload has reached:
