@@ -22,8 +22,9 @@ from youku_evloop.services.accounts import Login
 from youku_evloop.services.downloads import Range
 from youku_evloop.services.library import Caller, Library
 from youku_evloop.statistics import Statistics
-from youku_evloop.transport.connection import Connection, ConnectionLost
+from youku_evloop.transport.connection import Connection
 from youku_evloop.transport.listener import OUT_OF_DESCRIPTORS
+from youku_evloop.transport.owner import ConnectionLost
 from youku_evloop.transport.states import CLOSED
 from youku_evloop.transport.writes import FileSegment
 from youku_evloop.wire.frames import encode_frame

@@ -12,8 +12,8 @@ Bytes that break the rules end what is read: the breach is handed on as the last
 is answered before it. Interest in the descriptor is withdrawn late, when it reports what nobody wants: most holds are
 over by then, and a system call at both ends of each would be dear.
 
-Nothing is allocated for a connection at rest: the buffer is shared, the queue is empty, and time is watched by the
-loop's wheel (`on_deadline`), which asks what the connection is waiting for instead of being told at every request.
+Nothing is allocated for a connection at rest: the buffer is shared, the queue is empty, and time is watched by
+its `Patience`, which asks what the connection is waiting for instead of being told at every request.
 """
 
 from __future__ import annotations
@@ -21,13 +21,14 @@ from __future__ import annotations
 import logging
 import select
 from collections.abc import Callable, Iterable
-from typing import TYPE_CHECKING, Final, Protocol
+from typing import TYPE_CHECKING, Final
 
 from youku_evloop.errors import BrokenFrame, TimedOut, YoukuError
 from youku_evloop.kernel.loop import READ, WRITE
 from youku_evloop.kernel.tasks import Waiter
 from youku_evloop.machine import step
 from youku_evloop.transport.channels import Channel
+from youku_evloop.transport.owner import ConnectionLost, Owner
 from youku_evloop.transport.patience import Patience, Wait
 from youku_evloop.transport.states import (
     CLOSED,
@@ -64,31 +65,6 @@ FRAME_READ: Final = 64 * 1024
 """Bytes read where frames are expected: what comes along of a body has to be copied, so not more than that."""
 
 
-class ConnectionLost(Exception):
-    """The peer is gone, or the connection was closed: nobody is there to answer."""
-
-
-class Owner(Protocol):
-    """The conversation on top of a connection."""
-
-    @property
-    def busy(self) -> bool:
-        """Whether a request is being carried out."""
-
-    @property
-    def greeted(self) -> bool:
-        """Whether the client has said enough to stay."""
-
-    def message_received(self, message: Request | Rejected) -> None:
-        """The next message; its body, if any, has not been read."""
-
-    def input_ended(self) -> None:
-        """The peer sends no more; replies can still reach it."""
-
-    def connection_closed(self) -> None:
-        """The connection is gone for good."""
-
-
 class Connection:
     """One admitted peer. `owner` is set by whoever makes it."""
 
@@ -111,7 +87,6 @@ class Connection:
         "owner",
         "peer",
         "state",
-        "wheel_slot",
     )
 
     owner: Owner
@@ -125,7 +100,6 @@ class Connection:
         self.bytes_out = 0
         self.outcome = OK
         self.accepted_at = self.active_at = transport.loop.now
-        self.wheel_slot = -1
         self._transport = transport
         self._channel = channel
         self._decoder: FrameDecoder[Request | Rejected] = FrameDecoder(transport.parse)
@@ -135,9 +109,8 @@ class Connection:
         self._sink: Sink | None = None
         self._sink_error: Exception | None = None
         self._waiter: Waiter | None = None
-        self._patience = Patience(self.accepted_at)
         transport.loop.watch(channel.fileno(), READ, self._on_ready)
-        transport.loop.deadlines.watch(self, self._patience.due(False, transport.limits))
+        self._patience = Patience(self, transport.loop, transport.limits)
 
     @property
     def age(self) -> float:
@@ -188,7 +161,7 @@ class Connection:
         self._require(HOLDING)
         self._advance(E.CLAIM)
         self._sink, self._sink_error = sink, None
-        self._wait_for(Wait.BODY)
+        self._patience.begin(Wait.BODY)
         self._feed_sink(memoryview(self._decoder.buffered_body()))
         while self._decoder.body_left:
             self._update_interest()
@@ -209,7 +182,7 @@ class Connection:
 
     def await_greeting(self) -> None:
         """Give the client the time of a greeting again: it has begun to log in."""
-        self._wait_for(Wait.GREETING)
+        self._patience.begin(Wait.GREETING)
 
     def hold(self) -> None:
         """Stop reading."""
@@ -247,7 +220,7 @@ class Connection:
             self.outcome = outcome
         self._advance(E.CLOSE)
         loop = self._transport.loop
-        loop.deadlines.forget(self)
+        self._patience.end()
         loop.unwatch(self._channel.fileno())
         if self._writes:
             self._channel.abandon()
@@ -362,8 +335,8 @@ class Connection:
 
     def _expect_the_rest(self) -> None:
         waits_already = self._patience.wait is Wait.FRAME
-        if self.state is READING and not waits_already and self._current_wait() is Wait.FRAME:
-            self._wait_for(Wait.FRAME)
+        if self.state is READING and not waits_already and self.current_wait() is Wait.FRAME:
+            self._patience.begin(Wait.FRAME)
 
     def _pause(self) -> None:
         """Let the others have their turn, then go on with what has been read already."""
@@ -403,18 +376,18 @@ class Connection:
             return
         if self._writes:
             if self._patience.wait is not Wait.REPLY:
-                self._wait_for(Wait.REPLY)
+                self._patience.begin(Wait.REPLY)
         elif self.state is FLUSHING:
             self._linger()
         elif self._patience.wait is Wait.REPLY:
-            self._wait_for(self._current_wait())
+            self._patience.begin(self.current_wait())
         self._update_interest()
         if self._waiter is not None and self.state is not RECEIVING and self._writes_are_short():
             self._waiter.wake()
 
     def _linger(self) -> None:
         self._advance(E.FLUSHED)
-        self._wait_for(Wait.LINGER)
+        self._patience.begin(Wait.LINGER)
         try:
             self._channel.shutdown()
         except OSError:
@@ -459,22 +432,15 @@ class Connection:
         if self.state in SILENT:
             raise ConnectionLost
 
-    # -- time
+    # -- what patience asks
 
-    def on_deadline(self, now: float) -> float | None:
-        """Asked by the wheel: close what is late, answer when to ask again."""
-        wait, patience = self._current_wait(), self._patience
-        moved, busy, limits = self._moved(wait), self.owner.busy, self._transport.limits
-        if wait is not patience.wait or self._is_another(wait):
-            self._begin(wait)
-        elif patience.is_late(now, moved, busy, limits):
-            self._give_up(wait)
-            busy = False
-        elif now >= patience.due(busy, limits):
-            self._begin(wait)
-        return None if self.state is CLOSED else patience.due(busy, limits)
+    @property
+    def busy(self) -> bool:
+        """Whether a reply is being made."""
+        return self.owner.busy
 
-    def _current_wait(self) -> Wait:
+    def current_wait(self) -> Wait:
+        """What this is waiting for."""
         if self.state is LINGERING:
             return Wait.LINGER
         if self._writes:
@@ -487,25 +453,12 @@ class Connection:
             return Wait.GREETING
         return Wait.IDLE if self._decoder.at_boundary else Wait.FRAME
 
-    def _is_another(self, wait: Wait) -> bool:
-        """Whether the frame or request that was waited for has come, and this is a later one."""
-        return self.active_at > self._patience.since and (wait is Wait.FRAME or wait is Wait.IDLE)
-
-    def _moved(self, wait: Wait) -> int:
+    def moved_for(self, wait: Wait) -> int:
         """What has come from the client, or has reached it: our own socket may hold minutes of a slow one's reading."""
         return self.bytes_out - self._channel.unacknowledged() if wait is Wait.REPLY else self.bytes_in
 
-    def _begin(self, wait: Wait) -> None:
-        since = self.active_at if wait is Wait.IDLE else self._transport.loop.now
-        self._patience.begin(wait, since, self._moved(wait))
-
-    def _wait_for(self, wait: Wait) -> None:
-        """What is waited for now has a nearer deadline than what was before: tell the wheel."""
-        self._begin(wait)
-        due = self._patience.due(True, self._transport.limits)
-        self._transport.loop.deadlines.watch(self, due)
-
-    def _give_up(self, wait: Wait) -> None:
+    def give_up(self, wait: Wait) -> bool:
+        """Let go of the client; whether it is given the time to hear why."""
         if wait is Wait.LINGER:
             self.close()
         elif wait is Wait.REPLY:
@@ -513,3 +466,4 @@ class Connection:
         else:
             self.refuse(TimedOut(f"The server waited too long for {wait.value}. Connect again."))
             self._wake()
+        return self.state is not CLOSED

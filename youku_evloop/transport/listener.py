@@ -18,8 +18,9 @@ from youku_evloop.errors import Forbidden
 from youku_evloop.kernel.loop import READ, Loop
 from youku_evloop.machine import Name, step
 from youku_evloop.transport.channels import Channel, PlainChannel
-from youku_evloop.transport.connection import Connection, Owner
+from youku_evloop.transport.connection import Connection
 from youku_evloop.transport.doorkeeper import Newcomer
+from youku_evloop.transport.owner import Owner
 from youku_evloop.wire.messages import Rejected, Request
 
 log = logging.getLogger(__name__)
