@@ -8,9 +8,10 @@ from pathlib import Path
 import pytest
 
 from tests.support.little_library import KEEPING, ROOT, Play, Stage, Steps, content, hash_of, perform
-from youku_evloop.errors import Conflict, MovieExists, NotFound
+from youku_evloop.errors import Conflict, MovieExists, NotFound, Unavailable
 from youku_evloop.models import Movie, Upload, UploadState
 from youku_evloop.services import catalogue, uploads
+from youku_evloop.services.upload_states import UploadEvent, advance
 
 FILM = content("film", 5_000)
 BLOB = ROOT / "blobs" / hash_of(FILM)[:2] / hash_of(FILM)
@@ -237,3 +238,14 @@ def test_keeping_deleted_movies_for_no_time_still_gives_a_day(stage: Stage) -> N
         assert len(a_day_and_a_sweep(play).blobs) == 1
 
     perform(stage, act, keeping=type(KEEPING)(keep_free=0, keep_deleted=0))
+
+
+def test_an_upload_that_another_process_has_ended_is_not_brought_back(stage: Stage) -> None:
+    def act(play: Play) -> None:
+        row = Upload.select(id=play.create(play.user("alice"), "film", FILM)[0].upload.id).get()
+        Upload.select(id=row.id).update(state=UploadState.CANCELLED)
+        with pytest.raises(Unavailable):
+            advance(row, UploadEvent.COMPLETE)
+        assert Upload.select(id=row.id).get().state is UploadState.CANCELLED
+
+    perform(stage, act)

@@ -170,6 +170,19 @@ def test_who_comes_back_while_the_server_publishes_by_itself_gets_the_movie(tmp_
         server.kill()
 
 
+def test_a_download_that_has_begun_goes_on_though_its_movie_is_deleted(wire: Wire, another_wire: Wire) -> None:
+    sender = Sender(wire, os.urandom(20_000_000))
+    sender.create()
+    sender.write(10_000_000)
+    sender.write()
+    movie = sender.finish()["movie"]
+    left = wire.ask("movie.read", movie=movie["id"])["body"] - 1000
+    first = wire.read(1000)
+    another_wire.ask("movie.delete", movie=movie["id"])
+    assert first + wire.read(left) == sender.content
+    assert not wire.request("movie.read", movie=movie["id"])["ok"]
+
+
 # -- every operation of the disk that a request may have to wait for
 
 Request = tuple[str, dict[str, Any]]

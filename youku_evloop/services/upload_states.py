@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from enum import Enum
 from typing import Any, Final
 
+from youku_evloop.errors import Unavailable
 from youku_evloop.machine import step
 from youku_evloop.models import Upload, UploadState
 
@@ -32,12 +33,18 @@ UPLOAD_TRANSITIONS: Final[Mapping[tuple[UploadState, UploadEvent], UploadState]]
     (S.VERIFYING, E.PUBLISH): S.PUBLISHED,
     (S.VERIFYING, E.LOSE): S.RECEIVING,
     (S.VERIFYING, E.MISMATCH): S.REJECTED,
-    (S.PUBLISHED, E.PUBLISH): S.PUBLISHED,  # a transaction that the database has made us run again
     (S.VERIFYING, E.CANCEL): S.CANCELLED,
     (S.VERIFYING, E.EXPIRE): S.EXPIRED,
 }
 
 
 def advance(row: Upload, event: UploadEvent, **changes: Any) -> None:
-    """Write the state after `event`, and `changes` with it; raises `IllegalTransition`."""
-    row.update(state=step(UPLOAD_TRANSITIONS, row.state, event), **changes)
+    """Write the state after `event`, and `changes` with it; raises `IllegalTransition`.
+
+    Raises `Unavailable` when the row is not in its state any more: another process was quicker.
+    """
+    changes["state"] = step(UPLOAD_TRANSITIONS, row.state, event)
+    if not Upload.select(id=row.id, state=row.state).update(**changes):
+        raise Unavailable("This upload has just changed in another process of the server. Repeat it in a moment.")
+    for name, value in changes.items():
+        setattr(row, name, value)

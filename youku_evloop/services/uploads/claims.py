@@ -93,8 +93,21 @@ def release(library: Library, held: Claim) -> None:
 def open_upload(library: Library, row: Upload) -> OpenUpload:
     """Open the part of a row; whoever calls holds its lock `open`. Its hash catches up by itself."""
     part = on_disk(library, _open_part, library, row)
-    row.update(boot_id=library.boot_id, durable_offset=part.synced, expire_time=library.now() + UPLOAD_LIFETIME)
+    try:
+        _require_still_unfinished(library, row, part)
+    except BaseException:
+        part.close()
+        raise
     return _opened(library, row, part)
+
+
+def _require_still_unfinished(library: Library, row: Upload, part: Part) -> None:
+    """Another process may have ended the upload while we waited for its part."""
+    unfinished = Upload.select(id=row.id).where(Upload.state.in_(rows.UNFINISHED))
+    lifetime = library.now() + UPLOAD_LIFETIME
+    if not unfinished.update(boot_id=library.boot_id, durable_offset=part.synced, expire_time=lifetime):
+        on_disk(library, library.store.remove_part, row.id)
+        raise NotFound("This upload has just ended: start a new one.", upload=row.id)
 
 
 def _opened(library: Library, row: Upload, part: Part) -> OpenUpload:

@@ -78,7 +78,8 @@ def complete(library: Library, upload: OpenUpload, row: Upload, digest: str) -> 
             _reject(library, upload, row, digest)
         fingerprint = _make_blob(library, upload, row)
     with library.hold(("blob", digest)):
-        is_new = orm.current_database().run(_publish, row, digest, fingerprint)
+        row.movie_id, is_new = orm.current_database().run(_publish, row.id, digest, fingerprint)
+        row.state = UploadState.PUBLISHED
     remove(library, upload, row)
     if is_new:
         library.signals.send("movie_published", movie=row.movie_id, name=row.name, user=row.user_id)
@@ -112,8 +113,11 @@ def _reject(library: Library, upload: OpenUpload, row: Upload, digest: str) -> N
     )
 
 
-def _publish(row: Upload, digest: str, fingerprint: str) -> bool:
-    """Whether there is a new movie, rather than one that had these bytes and this title already."""
+def _publish(upload_id: str, digest: str, fingerprint: str) -> tuple[int, bool]:
+    """The movie, and whether it is a new one rather than one that had these bytes and this title already."""
+    row = Upload.select(id=upload_id).for_update().get()
+    if row.movie_id is not None:  # by another process
+        return row.movie_id, False
     options = row.options
     same = Movie.select(file_hash=digest, name=row.name, is_delete=False).for_update()
     movie = None if options["again"] else same.order_by(Movie.id).first()
@@ -132,7 +136,7 @@ def _publish(row: Upload, digest: str, fingerprint: str) -> bool:
         )
         search.index(movie)
     advance(row, UploadEvent.PUBLISH, movie_id=movie.id)
-    return is_new
+    return movie.id, is_new
 
 
 def cancel(library: Library, who: Caller, upload_id: str) -> Upload:
