@@ -89,13 +89,30 @@ def test_the_size_of_a_part_is_that_of_its_file(store: Store) -> None:
     assert store.part_size(ID) == len(DATA)
 
 
-def test_the_name_of_a_new_part_is_safe_before_it_is_used(store: Store, files: FragileFiles) -> None:
-    files.log.clear()
-    store.create_part(ID).close()
-    assert files.log == ["sync parts"]
-    files.failing = {"sync parts"}
-    with pytest.raises(OSError):
-        store.create_part(OTHER_ID)
+def test_the_first_sync_of_a_part_makes_its_name_safe_too(store: Store, files: FragileFiles) -> None:
+    part = store.create_part(ID)
+    try:
+        files.log.clear()
+        store.sync_part(part)
+        assert files.log[-1] == "sync parts"
+        files.log.clear()
+        store.sync_part(part)
+        assert "sync parts" not in files.log, "a name that is safe stays so"
+    finally:
+        part.close()
+
+
+def test_a_name_that_could_not_be_made_safe_is_tried_again(store: Store, files: FragileFiles) -> None:
+    part = store.create_part(ID)
+    try:
+        files.failing = {"sync parts"}
+        with pytest.raises(OSError):
+            store.sync_part(part)
+        files.failing = set()
+        store.sync_part(part)
+        assert files.log[-1] == "sync parts"
+    finally:
+        part.close()
 
 
 OPEN_IT: Final = """
