@@ -21,7 +21,7 @@ from youku_evloop import logs, orm, schema
 from youku_evloop.certificates import Identity, own_identity
 from youku_evloop.config import Config
 from youku_evloop.errors import BadRequest, Unavailable, YoukuError
-from youku_evloop.kernel import Loop, LoopRuntime
+from youku_evloop.kernel import Loop, LoopRuntime, Workers
 from youku_evloop.kernel.locks import KeyedLocks
 from youku_evloop.lifecycle import Lifecycle, ServerState
 from youku_evloop.plugins import PluginApp
@@ -61,6 +61,7 @@ class Server:
         self._inheritance = inheritance
         self._lock = lock
         self._loop = Loop(threads=config.threads)
+        self._slow_workers = Workers(self._loop, config.threads)
         self._database = orm.Database(
             config.database_url,
             runtime=LoopRuntime(self._loop),
@@ -74,6 +75,7 @@ class Server:
             secret=read_secret(config.data),
             boot_id=boot_id(),
             in_thread=self._loop.in_thread,
+            in_slow_thread=self._slow_workers.run,
             spawn=self._loop.spawn,
             hold=KeyedLocks(self._loop).hold,
             keeping=config.keeping,
@@ -105,6 +107,7 @@ class Server:
         """
         with ExitStack() as stack:
             stack.callback(self._loop.close)
+            stack.callback(self._slow_workers.close)
             stack.enter_context(self._database.use())
             stack.callback(self._close_uploads)
             tls = self._tls()
@@ -125,6 +128,7 @@ class Server:
             self._loop.run()
             if lifecycle.state is ServerState.ABORTING:
                 self._loop.workers.abandon()
+                self._slow_workers.abandon()
             else:
                 self._loop.run_task(self._database.close)
             log.info("stopped")
@@ -144,7 +148,7 @@ class Server:
             "loop_lag": summary_of_lags(list(self._loop.lags)),
             "pool": asdict(self._database.stats()),
             "tasks": self._loop.tasks.active,
-            "worker_queue": self._loop.workers.unfinished,
+            "worker_queue": self._loop.workers.unfinished + self._slow_workers.unfinished,
             "descriptors": {
                 "used": len(self._loop.in_thread(os.listdir, OPEN_DESCRIPTORS)),
                 "allowed": getrlimit(RLIMIT_NOFILE)[0],

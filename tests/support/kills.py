@@ -154,6 +154,7 @@ class KillCampaign:
         began = self._start_again(uploads)
         for upload in uploads:
             self.resume(upload, began)
+            began = None  # the others had to wait for this one
 
     def _size(self, largest: int) -> int:
         return int(largest ** self._chance.uniform(0.6, 1.0))
@@ -161,7 +162,7 @@ class KillCampaign:
     def _segment(self) -> int:
         return self._chance.choice(SEGMENTS)
 
-    def _start_again(self, uploads: list[LocalUpload]) -> float:
+    def _start_again(self, uploads: list[LocalUpload]) -> float | None:
         self.tally.kills += 1
         for upload in uploads:
             self._count(upload)
@@ -187,7 +188,7 @@ class KillCampaign:
         else:
             tally.while_sending += 1
 
-    def resume(self, upload: LocalUpload, began: float) -> None:
+    def resume(self, upload: LocalUpload, began: float | None) -> None:
         """Nothing that the client was told is gone, and it gets its movie."""
         with self._person.wire() as wire:
             if upload.movie is None:
@@ -195,10 +196,11 @@ class KillCampaign:
             self._require_movie(upload, wire)
             wire.ask("movie.delete", movie=upload.movie)
 
-    def _go_on(self, upload: LocalUpload, wire: Wire, began: float) -> None:
+    def _go_on(self, upload: LocalUpload, wire: Wire, began: float | None) -> None:
         state = self._state(upload, wire)
         offset = int(state["offset"]) if state is not None else 0
-        self.tally.slowest_return = max(self.tally.slowest_return, time.monotonic() - began)
+        if began is not None:
+            self.tally.slowest_return = max(self.tally.slowest_return, time.monotonic() - began)
         self.tally.acknowledged += upload.acknowledged
         self.tally.kept += offset
         if offset < upload.acknowledged:

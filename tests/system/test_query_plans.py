@@ -430,8 +430,8 @@ def talk(database: Recorder, tmp_path: Path) -> Iterator[Conversation]:
     store = Store(tmp_path, Files())
     store.prepare()
     library = Library(
-        store=store, secret=b"s" * 32, boot_id="now", in_thread=in_thread, spawn=spawn, hold=hold,
-        keeping=Keeping(quota=2**40, keep_free=0),
+        store=store, secret=b"s" * 32, boot_id="now", in_thread=in_thread, in_slow_thread=in_thread, spawn=spawn,
+        hold=hold, keeping=Keeping(quota=2**40, keep_free=0),
     )  # fmt: skip
     with database.use():
         admin = User.select(name="user 0").get()

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Iterator
-from contextlib import suppress
+from contextlib import ExitStack, suppress
 from pathlib import Path
 from typing import Any
 
@@ -181,6 +181,23 @@ def test_a_download_that_has_begun_goes_on_though_its_movie_is_deleted(wire: Wir
     another_wire.ask("movie.delete", movie=movie["id"])
     assert first + wire.read(left) == sender.content
     assert not wire.request("movie.read", movie=movie["id"])["ok"]
+
+
+def test_a_disk_that_is_slow_for_many_at_once_still_delays_nobody_else(server: OddServer, person: Person) -> None:
+    with ExitStack() as stack:
+        senders = [Sender(stack.enter_context(person.wire()), title=f"slow {number}") for number in range(8)]
+        for sender in senders:
+            sender.create()
+            sender.write()
+        server.hold("sync")
+        for sender in senders:
+            sender.wire.send("upload.finish", upload=sender.upload, hash=sender.hash)
+        server.until_held("sync")
+        with person.wire() as somebody_else:
+            somebody_else.ask("movie.list")
+            assert Sender(somebody_else, title="quick").create()["ok"]
+        server.let_go("sync")
+        assert all(sender.wire.receive()["ok"] for sender in senders)
 
 
 # -- every operation of the disk that a request may have to wait for

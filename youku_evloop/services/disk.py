@@ -15,17 +15,17 @@ FULL: Final = frozenset({errno.ENOSPC, errno.EDQUOT})
 OUT_OF_DESCRIPTORS: Final = frozenset({errno.EMFILE, errno.ENFILE})
 
 
-def on_disk(library: Library, fn: Callable[..., T], *args: Any, needed: int = 0) -> T:
-    """What `fn(*args)` returns, run in a worker thread.
+def on_disk(library: Library, fn: Callable[..., T], *args: Any, slow: bool = False) -> T:
+    """What `fn(*args)` returns, run in a worker thread; `slow`: where the time it takes grows with the bytes.
 
-    Its `OSError` becomes `NoSpace` (for `needed` bytes) or `Unavailable`, but for `FileNotFoundError`.
+    Its `OSError` becomes `NoSpace` or `Unavailable`, but for `FileNotFoundError`.
     """
     try:
-        return library.in_thread(fn, *args)
+        return (library.in_slow_thread if slow else library.in_thread)(fn, *args)
     except FileNotFoundError:
         raise
     except OSError as problem:
-        raise disk_failure(problem, needed) from problem
+        raise disk_failure(problem) from problem
 
 
 def disk_failure(problem: OSError, needed: int = 0) -> Unavailable:

@@ -16,6 +16,7 @@ from youku_evloop.models import DownloadRecord, Movie
 from youku_evloop.services import catalogue, purchases, vip, waiting
 from youku_evloop.services.disk import on_disk
 from youku_evloop.services.library import Caller, Library
+from youku_evloop.storage.part import RunningHash
 
 WARM_PIECE: Final = 16 * 1024 * 1024
 """Bytes handed out at once while they are in the cache: large, for each piece costs a switch of tasks."""
@@ -24,6 +25,9 @@ COLD_PIECE: Final = 4 * 1024 * 1024
 
 LATE_RESUME: Final = timedelta(days=1)
 """Since its beginning: for so long a range from the middle belongs to a download that seems complete."""
+
+HASHED_AT_ONCE: Final = 64 * 1024 * 1024
+"""Bytes that a worker hashes in one round."""
 
 Ranges = list[list[int]]
 
@@ -60,7 +64,7 @@ def read(
         record = _record(library, who, movie, offset) if count else None
         sent = send(Range(movie, fd, offset, count, pieces_of(library, fd, offset, offset + count)))
     finally:
-        library.in_thread(library.store.close, fd)  # which may be the last name of a blob that is gone
+        library.in_slow_thread(library.store.close, fd)  # which may be the last name of a blob that is gone
         if record is not None:
             _note(record, movie.file_size, offset, sent)
         facts = {"offset": offset, "sent": sent, "completed": offset + sent == movie.file_size}
@@ -74,10 +78,16 @@ def prefix_hash(library: Library, who: Caller, movie_id: int, length: int) -> st
         raise BadRequest(f"`length` is from 0 to {movie.file_size}, the size of movie {movie_id}.")
     if length == movie.file_size:
         return movie.file_hash
+    fd = _open(library, movie)
+    running = RunningHash()
     try:
-        return on_disk(library, library.store.hash_blob, movie.file_hash, length)
-    except FileNotFoundError:
-        raise _missing(movie) from None
+        while running.position < length:  # in rounds, for others want to know about theirs
+            on_disk(
+                library, library.store.hash_on, fd, running, min(HASHED_AT_ONCE, length - running.position), slow=True
+            )
+    finally:
+        library.in_slow_thread(library.store.close, fd)
+    return running.hexdigest()
 
 
 def _readable(who: Caller, movie_id: int) -> Movie:
@@ -137,7 +147,7 @@ def pieces_of(library: Library, fd: int, offset: int, end: int) -> Iterator[int]
         count = min(WARM_PIECE, end - offset)
         if not store.is_warm(fd, offset, count):
             count = min(COLD_PIECE, end - offset)
-            on_disk(library, store.warm, fd, offset, count)
+            on_disk(library, store.warm, fd, offset, count, slow=True)
         yield count
         offset += count
 

@@ -62,6 +62,8 @@ class Library:
     boot_id: str
     """Another one after every start of the machine: what was not synced before may be gone."""
     in_thread: InThread
+    in_slow_thread: InThread
+    """The same for what may take seconds (syncing, hashing), so that it is not in the way of what takes no time."""
     spawn: Callable[..., None]
     hold: Callable[[tuple[str, str]], AbstractContextManager[None]]
     """A lock between tasks, by key."""
@@ -83,6 +85,7 @@ class Library:
             secret=b"",
             boot_id=boot_id,
             in_thread=_at_once,
+            in_slow_thread=_at_once,
             spawn=_at_once,
             hold=lambda key: nullcontext(),
             keeping=keeping,

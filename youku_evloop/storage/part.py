@@ -35,6 +35,10 @@ class RunningHash:
         self.hasher.update(data)
         self.position += len(data)
 
+    def hexdigest(self) -> str:
+        """The hash so far."""
+        return self.hasher.hexdigest()
+
 
 class Part:
     """An open part file. It grows at its end; its size is the offset that the upload has reached."""
@@ -118,7 +122,7 @@ class Part:
     def hash(self) -> str:
         """BLAKE3 of all bytes, in hexadecimal; the hash must have caught up."""
         assert not self.unhashed
-        return self._hash.hasher.hexdigest()
+        return self._hash.hexdigest()
 
     def fingerprint(self) -> str:
         """See `wire.fingerprint`. Blocks: for a worker thread."""

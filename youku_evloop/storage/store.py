@@ -17,6 +17,7 @@ blob in the database clears the mark before (`publish`, `keep_blob`). A lock on 
 
 from __future__ import annotations
 
+import errno
 import re
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
@@ -24,10 +25,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
-from blake3 import blake3
-
 from youku_evloop.storage.files import Files, Room
-from youku_evloop.storage.part import HASH_CHUNK, Part
+from youku_evloop.storage.part import HASH_CHUNK, Part, RunningHash
 
 _HASH: Final = re.compile(r"[0-9a-f]{64}")
 _DIRECTORY: Final = re.compile(r"[0-9a-f]{2}")
@@ -217,15 +216,21 @@ class Store:
     def hash_blob(self, digest: str, length: int) -> str:
         """BLAKE3 of the first `length` bytes of a blob."""
         fd = self.open_blob(digest)
-        hasher = blake3()
-        position = 0
+        running = RunningHash()
         try:
-            while chunk := self._files.read(fd, min(HASH_CHUNK, length - position), position):
-                hasher.update(chunk)
-                position += len(chunk)
+            self.hash_on(fd, running, length)
         finally:
             self._files.close(fd)
-        return hasher.hexdigest()
+        return running.hexdigest()
+
+    def hash_on(self, fd: int, running: RunningHash, most: int) -> None:
+        """Take up to `most` further bytes of an open blob into a hash; raises `OSError` where it has fewer."""
+        end = running.position + most
+        while running.position < end:
+            chunk = self._files.read(fd, min(HASH_CHUNK, end - running.position), running.position)
+            if not chunk:
+                raise OSError(errno.EIO, "it is shorter than it should be")
+            running.update(chunk)
 
     # -- reading without stopping anybody
 

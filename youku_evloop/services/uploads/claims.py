@@ -92,7 +92,7 @@ def release(library: Library, held: Claim) -> None:
 
 def open_upload(library: Library, row: Upload) -> OpenUpload:
     """Open the part of a row; whoever calls holds its lock `open`. Its hash catches up by itself."""
-    part = on_disk(library, _open_part, library, row)
+    part = on_disk(library, _open_part, library, row, slow=True)  # which may have to be cut
     try:
         _require_still_unfinished(library, row, part)
     except BaseException:
@@ -106,7 +106,7 @@ def _require_still_unfinished(library: Library, row: Upload, part: Part) -> None
     unfinished = Upload.select(id=row.id).where(Upload.state.in_(rows.UNFINISHED))
     lifetime = library.now() + UPLOAD_LIFETIME
     if not unfinished.update(boot_id=library.boot_id, durable_offset=part.synced, expire_time=lifetime):
-        on_disk(library, library.store.remove_part, row.id)
+        on_disk(library, library.store.remove_part, row.id, slow=True)
         raise NotFound("This upload has just ended: start a new one.", upload=row.id)
 
 
@@ -139,7 +139,7 @@ def catch_up(library: Library, upload: OpenUpload, *, to_the_end: bool = False) 
     part = upload.part
     with library.hold(("hash", upload.id)):
         while part.fd >= 0 and part.unhashed and (to_the_end or upload.claim is not None):
-            on_disk(library, part.catch_up, HASHED_AT_ONCE)
+            on_disk(library, part.catch_up, HASHED_AT_ONCE, slow=True)
             if part.unhashed <= HASHED_ON_THE_LOOP:
                 part.catch_up(HASHED_ON_THE_LOOP)
 

@@ -94,7 +94,7 @@ def _make_blob(library: Library, upload: OpenUpload, row: Upload) -> str:
     """Name the part as a blob; answers the fingerprint of its bytes."""
     with library.hold(("sync", row.id)):
         try:
-            return on_disk(library, library.store.publish, row.id, upload.part)
+            return on_disk(library, library.store.publish, row.id, upload.part, slow=True)
         except Unavailable:
             if upload.part.is_doubtful:
                 advance(row, UploadEvent.LOSE)
@@ -156,6 +156,6 @@ def remove(library: Library, upload: OpenUpload | None, row: Upload) -> None:
     if upload is not None:
         claims.end(library, upload)
     try:
-        library.in_thread(library.store.remove_part, row.id)
+        library.in_slow_thread(library.store.remove_part, row.id)
     except OSError as problem:
         log.warning("the part of upload %s is left to be swept: %s", row.id, problem)

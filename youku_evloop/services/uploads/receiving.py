@@ -85,7 +85,7 @@ def _sync(library: Library, upload: OpenUpload) -> None:
         if part.fd < 0 or part.unsynced < library.keeping.sync_every:
             return
         try:
-            durable = on_disk(library, library.store.sync_part, part)
+            durable = on_disk(library, library.store.sync_part, part, slow=True)
         except Unavailable:
             mend(library, upload)
             raise

@@ -95,7 +95,7 @@ def _finish_again(library: Library, upload_id: str) -> bool:
 def _expire(library: Library, swept: Swept, dry: bool) -> None:
     late = Upload.select().where(Upload.state.in_(UNFINISHED), Upload.expire_time < library.now())
     for row in late.iterate():
-        size = library.in_thread(library.store.part_size, row.id) or 0
+        size = library.in_slow_thread(library.store.part_size, row.id) or 0
         if dry or _expire_one(library, row.id):
             swept.expired.append(row.id)
             swept.bytes += size
@@ -105,7 +105,7 @@ def _expire_one(library: Library, upload_id: str) -> bool:
     with library.hold(("finish", upload_id)), library.hold(("open", upload_id)):
         row = Upload.select(id=upload_id).get()
         is_late = row.state in UNFINISHED and row.expire_time < library.now()
-        if not is_late or upload_id in library.open_uploads or library.in_thread(_is_in_use, library, upload_id):
+        if not is_late or upload_id in library.open_uploads or library.in_slow_thread(_is_in_use, library, upload_id):
             return False
         advance(row, UploadEvent.EXPIRE)
         remove(library, None, row)
@@ -127,13 +127,13 @@ def _is_in_use(library: Library, part_id: str) -> bool:
 
 
 def _remove_orphans(library: Library, swept: Swept, dry: bool) -> None:
-    part_ids = library.in_thread(library.store.part_ids)
+    part_ids = library.in_slow_thread(library.store.part_ids)
     for start in range(0, len(part_ids), ASKED_AT_ONCE):
         some = part_ids[start : start + ASKED_AT_ONCE]
         wanted = Upload.select().where(Upload.id.in_(some), Upload.state.in_(UNFINISHED)).columns(Upload.id).rows()
         orphans = sorted(set(some) - {upload_id for (upload_id,) in wanted})
         swept.parts += orphans
-        swept.bytes += library.in_thread(_remove_parts, library, orphans, dry)
+        swept.bytes += library.in_slow_thread(_remove_parts, library, orphans, dry)
 
 
 def _remove_parts(library: Library, part_ids: list[str], dry: bool) -> int:
@@ -149,17 +149,17 @@ def _remove_parts(library: Library, part_ids: list[str], dry: bool) -> int:
 
 
 def _remove_unnamed(library: Library, swept: Swept, dry: bool) -> None:
-    for directory in library.in_thread(library.store.blob_directories):
-        blobs = library.in_thread(library.store.blobs_in, directory)
+    for directory in library.in_slow_thread(library.store.blob_directories):
+        blobs = library.in_slow_thread(library.store.blobs_in, directory)
         for start in range(0, len(blobs), ASKED_AT_ONCE):
             some = blobs[start : start + ASKED_AT_ONCE]
             named = named_blobs(library, [blob.digest for blob in some])
-            gone, waiting = library.in_thread(_judge, library, some, named, dry)
+            gone, waiting = library.in_slow_thread(_judge, library, some, named, dry)
             swept.blobs += gone
             swept.waiting += waiting
             swept.bytes += sum(blob.size for blob in gone)
     if not dry:
-        library.in_thread(library.store.remove_fresh, library.now().timestamp() - DAY)
+        library.in_slow_thread(library.store.remove_fresh, library.now().timestamp() - DAY)
 
 
 def named_blobs(library: Library, digests: list[str]) -> set[str]:
