@@ -74,6 +74,8 @@ class Busy:
         self._port = 0
         self._token = ""
         self._movie = 0
+        self._pids: list[int] = []
+        """Of all processes that have served, the one that serves now last."""
         self._over = threading.Event()
 
     @contextmanager
@@ -106,6 +108,7 @@ class Busy:
             if time.monotonic() > until:
                 raise RuntimeError("no new process has taken over")
             time.sleep(0.01)
+        self._pids.append(self._serving_pid())
 
     # -- the server
 
@@ -113,7 +116,7 @@ class Busy:
         self._token = add_account(self._data, "alice")
         command = [sys.executable, "-m", "youku_evloop.cli", "run", f"--data={self._data}", "--listen=127.0.0.1:0"]
         with (self._directory / "log").open("wb") as log:
-            subprocess.Popen([*command, *OPTIONS], stderr=log)
+            self._pids.append(subprocess.Popen([*command, *OPTIONS], stderr=log).pid)
         until = time.monotonic() + PATIENCE
         while not (self._data / "address").exists():
             if time.monotonic() > until:
@@ -127,11 +130,21 @@ class Busy:
         return int(json.loads((self._data / "address").read_text())["pid"])
 
     def _stop(self) -> None:
-        pid = self._serving_pid()
-        os.kill(pid, signal.SIGTERM)
+        os.kill(self._pids[-1], signal.SIGTERM)
         until = time.monotonic() + PATIENCE
-        while Path(f"/proc/{pid}").exists() and time.monotonic() < until:
+        while left := [pid for pid in self._pids if self._is_running(pid)]:
+            if time.monotonic() > until:
+                for pid in left:
+                    os.kill(pid, signal.SIGKILL)
+                raise RuntimeError(f"{len(left)} processes did not stop")
             time.sleep(0.01)
+
+    def _is_running(self, pid: int) -> bool:
+        """Whether the process is there, is one of ours, and not merely an entry that nobody has asked for."""
+        try:
+            return str(self._data).encode() in Path(f"/proc/{pid}/cmdline").read_bytes()
+        except FileNotFoundError:
+            return False
 
     def _file(self, name: str) -> Path:
         path = self._directory / name
