@@ -8,7 +8,8 @@ from collections.abc import Mapping
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
-from client_cli.messages import Translate, translator
+from client_cli import text
+from client_cli.messages import YES, Translate, translator
 from client_cli.output import Form, Output
 from client_cli.sessions import SessionFile
 from client_cli.settings import Settings, resolve
@@ -91,9 +92,9 @@ class App:
     def confirm(self, question: str, option: str) -> bool:
         """Whether somebody on the terminal says yes; raises `BadRequest`, naming the option, where nobody is there."""
         self.require_person(f"This needs a yes, and nobody is here to ask: add {option}.")
-        sys.stderr.write(f"{question} [y/N] ")
+        sys.stderr.write(text.visible_lines(f"{self.translate(question)} [y/N] "))
         sys.stderr.flush()
-        return sys.stdin.readline().strip().lower() in ("y", "yes")
+        return sys.stdin.readline().strip().lower() in YES
 
     def require_person(self, otherwise: str) -> None:
         """Raises `BadRequest` unless somebody can be asked."""
@@ -113,15 +114,15 @@ class App:
     def message(self, message: str) -> None:
         """A message that does not tear a progress bar apart."""
         if self._bars is not None and self.output.form is not Form.QUIET:
-            self._bars.message(self.translate(message))
+            self._bars.message(text.visible_lines(self.translate(message)))
         else:
             self.output.message(message)
 
     def _typed_password(self, prompt: str, confirm: bool) -> str:
         from getpass import getpass
 
-        password = getpass(f"{prompt}: ", sys.stderr)
-        if confirm and getpass("The same again: ", sys.stderr) != password:
+        password = getpass(f"{self.translate(prompt)}: ", sys.stderr)
+        if confirm and getpass(self.translate("The same again: "), sys.stderr) != password:
             raise BadRequest("The two passwords differ: nothing was done.")
         return password
 

@@ -14,7 +14,7 @@ from typing import Final
 
 import click
 
-from client_cli import __version__
+from client_cli import __version__, text
 from client_cli.app import App
 from client_cli.framework import YoukuGroup
 from youku_evloop.errors import BadRequest, ExitCode, Interrupted, YoukuError
@@ -158,7 +158,7 @@ def _report(app: App, error: YoukuError, wants_json: bool) -> int:
         fields = {"ok": False, "error": error.code, "message": error.message}
         line = json.dumps({**fields, **error.facts, **fields}, ensure_ascii=False, default=str)
     else:
-        line = f"youku: {app.translate(error.message)}"
+        line = text.visible_lines(f"youku: {app.translate(error.message)}")
     sys.stderr.write(f"{line}\n")
     return error.exit_code
 

@@ -14,6 +14,9 @@ from typing import Final
 CHINESE: Final = "zh"
 ENGLISH: Final = "en"
 
+YES: Final = frozenset({"y", "yes", "是"})
+"""What counts as one, whatever the language."""
+
 Translate = Callable[[str], str]
 
 

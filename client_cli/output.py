@@ -45,7 +45,11 @@ class Column:
 
 
 class Output:
-    """The two streams, and the form of what goes to the first."""
+    """The two streams, and the form of what goes to the first.
+
+    Whatever is printed for people is made harmless for their terminal here: titles, names and messages of servers come
+    from others.
+    """
 
     def __init__(
         self,
@@ -74,9 +78,9 @@ class Output:
         if self.form is Form.JSON_LINES:
             self._write(self._json(value))
         elif self.form is Form.QUIET:
-            self._write(str(identity))
+            self._write(text.visible(str(identity)) if self._stdout.isatty() else str(identity))
         elif self.form is Form.TEXT:
-            self._write(self._say(words))
+            self._write(text.visible_lines(self._say(words)))
 
     def table(
         self,
@@ -91,6 +95,7 @@ class Output:
                 self.item(value, identity, "")
             return
         columns = [replace(column, title=self._say(column.title)) for column in columns]
+        rows = [[text.visible(cell) for cell in row] for row in rows]
         if self._stdout.isatty():
             self._draw(columns, rows)
         else:
@@ -102,7 +107,7 @@ class Output:
         if self.form is Form.TEXT:
             wide = max(text.width(name) for name, _ in pairs)
             for name, value in pairs:
-                self._write(f"{name}:{' ' * (wide - text.width(name))}  {value}")
+                self._write(text.visible_lines(f"{name}:{' ' * (wide - text.width(name))}  {value}"))
 
     def message(self, message: str) -> None:
         """Something to know besides the results; not with `--quiet`."""
@@ -111,7 +116,7 @@ class Output:
 
     def error(self, message: str) -> None:
         """A line on standard error, whatever was asked for."""
-        self._stderr.write(f"{message}\n")
+        self._stderr.write(f"{text.visible_lines(message)}\n")
         self._stderr.flush()
 
     def moment(self, moment: datetime) -> str:

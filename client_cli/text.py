@@ -19,6 +19,11 @@ SPANS: Final = (
 
 GAP: Final = "  "
 
+STEERING: Final = frozenset("\u061c\u200e\u200f\u202a\u202b\u202c\u202d\u202e\u2066\u2067\u2068\u2069")
+"""Marks of direction (Unicode's UAX 9): they can make `exe.avi` read as `iva.exe`, and what follows it too."""
+COMMANDING: Final = frozenset({"Cc", "Cs", "Zl", "Zp"})
+"""Unicode categories that a terminal obeys, cannot show, or takes for the end of a line."""
+
 
 def size(count: int) -> str:
     """`64.0 MiB`."""
@@ -70,8 +75,13 @@ def table(headers: Sequence[str], rows: Sequence[Sequence[str]], right: frozense
 
 
 def visible(text: str) -> str:
-    """The text without what would command a terminal (control characters become `?`)."""
-    return "".join("?" if unicodedata.category(mark) == "Cc" else mark for mark in text)
+    """The text on one line, without what would command a terminal or turn its direction (each becomes `?`)."""
+    return "".join("?" if mark in STEERING or unicodedata.category(mark) in COMMANDING else mark for mark in text)
+
+
+def visible_lines(text: str) -> str:
+    """The same for a text that may have several lines."""
+    return "\n".join(map(visible, text.split("\n")))
 
 
 def _columns(mark: str) -> int:

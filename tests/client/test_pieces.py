@@ -188,6 +188,9 @@ def test_tables_are_aligned_in_columns_of_the_terminal() -> None:
 
 def test_nothing_commands_the_terminal() -> None:
     assert text.visible("a\x1b[31mred\n") == "a?[31mred?"
+    assert text.visible("\u202eiva.exe\u2066\u2028\x9b2J") == "?iva.exe???2J"
+    assert text.visible_lines("one\r\ntwo\x1b[2J") == "one?\ntwo?[2J"
+    assert text.visible("西游记 🎬 👩\u200d👩 שלום") == "西游记 🎬 👩\u200d👩 שלום"
 
 
 @given(data=st.binary(max_size=5000), cuts=st.lists(st.integers(0, 5000), max_size=5))

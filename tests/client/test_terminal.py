@@ -50,6 +50,17 @@ def test_an_interrupted_transfer_says_how_to_go_on(peer: Peer, tmp_path: Path) -
     assert said == b"youku: Stopped. Repeat the same command: it goes on where this one was.\n"
 
 
+def test_what_others_wrote_cannot_steer_a_terminal_and_is_as_it_was_in_json(peer: Peer, tmp_path: Path) -> None:
+    title = "rtl \u202eiva.exe \x9b2J"
+    peer.add_movie(DATA, title)
+    environment = environment_of(tmp_path, peer)
+    for words in (["list"], ["show", "1"], ["search", "rtl"], ["list", "--quiet"], ["show", "\u202e\x9b2J"]):
+        screen = on_a_terminal(*words, environment=environment, directory=tmp_path)
+        assert not {"\u202e", "\x9b"} & set(screen.text), words
+    shown = json.loads(on_a_terminal("show", "1", "--json", environment=environment, directory=tmp_path).text)
+    assert shown["movie"]["name"] == title
+
+
 def test_people_see_tables_that_fit(peer: Peer, tmp_path: Path) -> None:
     peer.add_movie(DATA, "很长的标题 " * 15)
     for columns in (80, 200):
