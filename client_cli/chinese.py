@@ -89,6 +89,16 @@ MESSAGES: Final[dict[str, str]] = {
     "--state goes with --all.": "--state 需要与 --all 一起使用。",
     "--user and --movie go with --all.": "--user 和 --movie 需要与 --all 一起使用。",
     # movies
+    "{} movies could be {}: name one by its id.": "有 {} 部影片与 {} 相符：请用编号指定一部。",
+    "A part of a title is too little for this: write the id {}, or all of {}.": (
+        "此操作不能只凭标题的一部分：请写编号 {}，或完整的标题 {}。"
+    ),
+    "No movie has {} in its title. Did you mean {}?": "没有标题含 {} 的影片。您是指 {} 吗？",
+    "No movie has {} in its title. `youku search` and `youku list` show what there is.": (
+        "没有标题含 {} 的影片。`youku search` 和 `youku list` 可查看有哪些影片。"
+    ),
+    "{} For the title, write {}.": "{} 若指标题，请写 {}。",
+    "There are more: write more of the title.": "还有更多：请多写一些标题。",
     "There is no movie {}; `youku list` shows what there is.": "没有影片 {}；`youku list` 可列出影片。",
     "Movie {} was taken out of the library.": "影片 {} 已下架。",
     "Movie {} has just been deleted by somebody else.": "影片 {} 刚被他人删除。",
@@ -232,7 +242,7 @@ MESSAGES: Final[dict[str, str]] = {
     "Searched and not found": "未找到的搜索",
     "User name: ": "用户名：",
     "Words: ": "搜索内容：",
-    "Movie id: ": "影片编号：",
+    "Movie (id or title): ": "影片（编号或标题）：",
     "Months: ": "月数：",
     "Notice id: ": "公告编号：",
     "Purchase id: ": "购买编号：",

@@ -160,6 +160,10 @@ def _report(app: App, error: YoukuError, wants_json: bool) -> int:
     else:
         line = text.visible_lines(f"youku: {app.translate(error.message)}")
     sys.stderr.write(f"{line}\n")
+    if "candidates" in error.facts and not wants_json:
+        from client_cli.commands.wanted import say_candidates
+
+        say_candidates(app, error)
     return error.exit_code
 
 

@@ -86,9 +86,17 @@ class Member(Asking):
         """End all of the user's sessions but this one; how many."""
         return int(self.call("session.end_others").get("ended", 0))
 
-    def search(self, query: str, kind: str = "all", limit: int = 20, cursor: str | None = None) -> MoviePage:
-        """Movies whose title or description has every word, or part of a word, of the query; newest first."""
-        reply = self.call("movie.search", query=query, type=kind, limit=min(limit, LARGEST_PAGE), cursor=cursor)
+    def search(
+        self, query: str, kind: str = "all", limit: int = 20, cursor: str | None = None, *, remember: bool = True
+    ) -> MoviePage:
+        """Movies whose title or description has every word, or part of a word, of the query; newest first.
+
+        `remember`: put it among the user's searches.
+        """
+        silently: dict[str, Any] = {} if remember else {"remember": False}
+        reply = self.call(
+            "movie.search", query=query, type=kind, limit=min(limit, LARGEST_PAGE), cursor=cursor, **silently
+        )
         return values.read(MoviePage, reply)
 
     def searches(self) -> list[Search]:

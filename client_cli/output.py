@@ -94,13 +94,12 @@ class Output:
             for value, identity in zip(values, identities, strict=True):
                 self.item(value, identity, "")
             return
-        columns = [replace(column, title=self._say(column.title)) for column in columns]
-        rows = [[text.visible(cell) for cell in row] for row in rows]
-        if self._stdout.isatty():
-            self._draw(columns, rows)
-        else:
-            right = frozenset(place for place, column in enumerate(columns) if column.right)
-            self._write(text.table([column.title for column in columns], rows, right))
+        self._print_table(columns, rows, self._stdout)
+
+    def aside(self, columns: Sequence[Column], rows: Sequence[Sequence[str]]) -> None:
+        """A table that is no result, for people: on standard error."""
+        if self.form is Form.TEXT and rows:
+            self._print_table(columns, rows, self._stderr)
 
     def details(self, pairs: Sequence[tuple[str, str]]) -> None:
         """The properties of one thing, one a line."""
@@ -127,6 +126,15 @@ class Output:
         """For people in units, otherwise in bytes."""
         return text.size(count) if self.is_for_people else str(count)
 
+    def _print_table(self, columns: Sequence[Column], rows: Sequence[Sequence[str]], stream: TextIO) -> None:
+        columns = [replace(column, title=self._say(column.title)) for column in columns]
+        rows = [[text.visible(cell) for cell in row] for row in rows]
+        if stream.isatty():
+            _draw(columns, rows, stream)
+        else:
+            right = frozenset(place for place, column in enumerate(columns) if column.right)
+            stream.write(f"{text.table([column.title for column in columns], rows, right)}\n")
+
     def _write(self, line: str) -> None:
         self._stdout.write(f"{line}\n")
 
@@ -140,19 +148,20 @@ class Output:
             return json.dumps(json.loads(encoded), indent=indent or None)
         return (msgspec.json.format(encoded, indent=indent) if indent else encoded).decode()
 
-    def _draw(self, columns: Sequence[Column], rows: Sequence[Sequence[str]]) -> None:
-        from rich.console import Console
-        from rich.table import Table
-        from rich.text import Text
 
-        drawn = Table(box=None, pad_edge=False, padding=(0, COLUMN_GAP, 0, 0), header_style="bold")
-        console = Console(file=self._stdout, highlight=False)
-        for column, wide in zip(columns, _widths(columns, rows, console.width), strict=True):
-            justify: Literal["left", "right"] = "right" if column.right else "left"
-            drawn.add_column(column.title, justify=justify, no_wrap=True, overflow="ellipsis", width=wide)
-        for row in rows:
-            drawn.add_row(*(Text(cell) for cell in row))
-        console.print(drawn)
+def _draw(columns: Sequence[Column], rows: Sequence[Sequence[str]], stream: TextIO) -> None:
+    from rich.console import Console
+    from rich.table import Table
+    from rich.text import Text
+
+    drawn = Table(box=None, pad_edge=False, padding=(0, COLUMN_GAP, 0, 0), header_style="bold")
+    console = Console(file=stream, highlight=False)
+    for column, wide in zip(columns, _widths(columns, rows, console.width), strict=True):
+        justify: Literal["left", "right"] = "right" if column.right else "left"
+        drawn.add_column(column.title, justify=justify, no_wrap=True, overflow="ellipsis", width=wide)
+    for row in rows:
+        drawn.add_row(*(Text(cell) for cell in row))
+    console.print(drawn)
 
 
 def _widths(columns: Sequence[Column], rows: Sequence[Sequence[str]], room: int) -> list[int]:

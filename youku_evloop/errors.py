@@ -112,6 +112,12 @@ class Conflict(YoukuError):
     exit_code = ExitCode.CONFLICT
 
 
+class Ambiguous(Conflict):
+    """What was named can be several things: `candidates` are they. Only the client says so; a server is told ids."""
+
+    code = "ambiguous"
+
+
 class NameTaken(Conflict):
     """Somebody else has that user name."""
 

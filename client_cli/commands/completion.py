@@ -21,7 +21,7 @@ CANDIDATES: Final = 50
 """Movies offered, the newest ones: one page of the server's."""
 
 
-def movies(context: click.Context, _parameter: click.Parameter, typed: str) -> list[CompletionItem]:
+def movies(context: click.Context, typed: str, *, deleted: bool = False) -> list[CompletionItem]:
     """The ids that begin with what is typed, titles beside them where the shell shows such; none without a server."""
     from click.shell_completion import CompletionItem
 

@@ -10,8 +10,8 @@ import click
 
 from client_cli import text
 from client_cli.app import App
-from client_cli.commands import completion
 from client_cli.commands.batches import Result, run_batch
+from client_cli.commands.wanted import movie_argument
 from client_cli.framework import command, pass_app
 from client_cli.names import readable
 from client_cli.output import Form
@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from client_cli.client import Client
     from client_cli.download import Download
     from client_cli.pace import Pacer
+    from client_cli.titles import Wanted
 
 STANDARD_OUTPUT: Final = "-"
 
@@ -30,18 +31,17 @@ STANDARD_OUTPUT: Final = "-"
     "download",
     document=(
         '{"downloaded": [{"movie": MOVIE, "path": TEXT, "resumed_from": BYTES, "was_there": true | '
-        'false}, ...], "failed": [{"movie": ID, "error": CODE, "message": TEXT}, ...]}'
+        'false}, ...], "failed": [{"movie": ID | TITLE, "error": CODE, "message": TEXT}, ...]}'
     ),
     examples=(
         ("youku download 12", "Fetch movie 12 into the current directory."),
+        ("youku download 'part of a title'", "The same, where only one movie has this in its title."),
         ("youku download 12 -o copy.avi --parts 4", "Under another name, over four connections."),
         ("youku download 12 13 14 -o ~/Videos --jobs 2 --limit-rate 2M", "Several, two at once, gently."),
         ("youku download 12 -o - | mpv -", "Watch it while it comes."),
     ),
 )
-@click.argument(
-    "movie_ids", metavar="ID...", nargs=-1, required=True, type=click.IntRange(1), shell_complete=completion.movies
-)
+@movie_argument("wanted", nargs=-1, required=True)
 @click.option(
     "-o", "--output", metavar="PATH", help="A file or a directory (the title, in the current directory); `-` to a pipe."
 )
@@ -53,7 +53,7 @@ STANDARD_OUTPUT: Final = "-"
 @pass_app
 def download(
     app: App,
-    movie_ids: tuple[int, ...],
+    wanted: tuple[Wanted, ...],
     output: str | None,
     restart: bool,
     force: bool,
@@ -63,20 +63,24 @@ def download(
 ) -> None:
     """Fetch movies and check that they arrived as they are.
 
+    A number is an id; write `title:2012` for a title that looks like one. Part of a title is enough where only one
+    movie has it; otherwise those that do are listed, and the exit code is 6.
+
     Until it is complete a download is called `<name>.part`; it goes on where it stopped when the same command is
     repeated. What goes to standard output (`-o -`) is compared with the hash too: exit code 10 says that it was wrong.
     """
     from client_cli.pace import shared_pacer
+    from client_cli.titles import find_movie
 
-    pacer = shared_pacer(limit_rate, min(jobs, len(movie_ids)) * parts)
+    pacer = shared_pacer(limit_rate, min(jobs, len(wanted)) * parts)
     if output == STANDARD_OUTPUT:
-        _check_stream(app, movie_ids, parts)
-        _stream(app, movie_ids[0], pacer)
+        _check_stream(app, wanted, parts)
+        _stream(app, wanted[0], pacer)
         return
-    _check_output(output, len(movie_ids))
+    _check_output(output, len(wanted))
 
-    def fetch(youku: Client, movie_id: int, bars: Bars) -> Result:
-        movie = youku.movie(movie_id)
+    def fetch(youku: Client, one: Wanted, bars: Bars) -> Result:
+        movie = find_movie(youku, one)
         with bars.showing(text.visible(movie.name)) as progress:
             done = youku.download(
                 movie, output, restart=restart, force=force, parts=parts, progress=progress, limit_rate=pacer
@@ -87,14 +91,16 @@ def download(
             "resumed_from": done.resumed_from,
             "was_there": done.was_there,
         }
-        return Result(value, movie_id, _words(done))
+        return Result(value, movie.id, _words(done))
 
-    run_batch(app, "downloaded", movie_ids, fetch, lambda movie_id: {"movie": movie_id}, jobs=jobs)
+    run_batch(app, "downloaded", wanted, fetch, lambda one: {"movie": one}, jobs=jobs)
 
 
-def _stream(app: App, movie_id: int, pacer: Pacer) -> None:
+def _stream(app: App, wanted: Wanted, pacer: Pacer) -> None:
+    from client_cli.titles import find_movie
+
     with app.client() as youku:
-        movie = youku.movie(movie_id)
+        movie = find_movie(youku, wanted)
         with app.bars().showing(text.visible(movie.name)) as progress:
             youku.stream(movie, sys.stdout.buffer.write, progress=progress, limit_rate=pacer)
     sys.stdout.buffer.flush()
@@ -114,8 +120,8 @@ def _check_output(output: str | None, count: int) -> None:
         raise BadRequest(f"Several movies need a directory, and {output} is none: make it, or name another with -o.")
 
 
-def _check_stream(app: App, movie_ids: tuple[int, ...], parts: int) -> None:
-    if len(movie_ids) > 1 or parts > 1:
+def _check_stream(app: App, wanted: tuple[Wanted, ...], parts: int) -> None:
+    if len(wanted) > 1 or parts > 1:
         raise BadRequest("To standard output goes a single movie, in one part: leave out the others, and --parts.")
     if app.output.form in (Form.JSON, Form.JSON_LINES):
         raise BadRequest("With -o - the movie itself is on standard output: leave out --json.")

@@ -10,15 +10,16 @@ import click
 
 from client_cli import text
 from client_cli.app import App
-from client_cli.commands import completion
 from client_cli.commands.pages import collect, say_more
 from client_cli.commands.uploads import parse_price
+from client_cli.commands.wanted import movie_argument
 from client_cli.framework import command, pass_app
 from client_cli.output import Column
 from youku_evloop.errors import BadRequest, Interrupted
 
 if TYPE_CHECKING:
     from client_cli.client import Client, MovieSort, MovieType
+    from client_cli.titles import Wanted
     from client_cli.values import Movie, Page
 
 COLUMNS = (
@@ -75,23 +76,25 @@ def list_movies(app: App, kind: MovieType | Literal["deleted"], sort: MovieSort,
     document='{"movie": MOVIE}',
     examples=(
         ("youku edit 12 --title 'The Feature' --charge --price 9.90", "Another title, and a price."),
-        ("youku edit 12 --free", "It costs nothing from now on."),
+        ("youku edit 'The Feature' --free", "It costs nothing from now on."),
     ),
 )
-@click.argument("movie_id", metavar="ID", type=click.IntRange(1), shell_complete=completion.movies)
+@movie_argument()
 @click.option("--title", "name", help="The title.")
 @click.option("--description", help="What it is about.")
 @click.option("--free/--charge", "is_free", default=None, help="Whether it costs nothing.")
 @click.option("--price", metavar="YUAN", callback=parse_price, help="Its price.")
 @click.option("--vip-price", metavar="YUAN", callback=parse_price, help="Its price for VIPs.")
 @pass_app
-def edit(app: App, /, movie_id: int, **options: Any) -> None:
+def edit(app: App, /, wanted: Wanted, **options: Any) -> None:
     """Change a movie (administrators). What was bought stays bought, at the price of then."""
     changes = {name: value for name, value in options.items() if value is not None}
     if not changes:
         raise BadRequest("Say what to change: --title, --description, --free, --charge, --price or --vip-price.")
+    from client_cli.titles import find_id
+
     with app.client() as youku:
-        movie = youku.edit(movie_id, **changes)
+        movie = youku.edit(find_id(youku, wanted), **changes)
     app.output.item(movie, movie.id, f"Changed movie {movie.id}: {text.visible(movie.name)}")
     app.output.document({"movie": movie})
 
@@ -100,16 +103,18 @@ def edit(app: App, /, movie_id: int, **options: Any) -> None:
     "show",
     document='{"movie": MOVIE}',
     examples=(
-        ("youku show 12", "Everything about movie 12."),
+        ("youku show feature", "Everything about the movie with this in its title."),
         ("youku show 12 --json | jq -r .movie.hash", "Its BLAKE3 hash."),
     ),
 )
-@click.argument("movie_id", metavar="ID", type=click.IntRange(1), shell_complete=completion.movies)
+@movie_argument()
 @pass_app
-def show(app: App, movie_id: int) -> None:
+def show(app: App, wanted: Wanted) -> None:
     """Show everything about one movie."""
+    from client_cli.titles import find_movie
+
     with app.client() as youku:
-        movie = youku.movie(movie_id)
+        movie = find_movie(youku, wanted)
     app.output.document({"movie": movie})
     app.output.details(_details(app, movie))
     if app.output.form not in (app.output.form.TEXT, app.output.form.JSON):
@@ -124,19 +129,24 @@ def show(app: App, movie_id: int) -> None:
         ("youku delete 12 --yes", "Without asking, for scripts."),
     ),
 )
-@click.argument("movie_id", metavar="ID", type=click.IntRange(1), shell_complete=completion.movies)
+@movie_argument()
 @click.option("--yes", is_flag=True, help="Do not ask.")
 @pass_app
-def delete(app: App, movie_id: int, yes: bool) -> None:
-    """Take a movie out of the library (administrators); `youku restore` brings it back, for a while."""
+def delete(app: App, wanted: Wanted, yes: bool) -> None:
+    """Take a movie out of the library (administrators); `youku restore` brings it back, for a while.
+
+    With --yes a part of a title is too little: nobody would see what it stands for.
+    """
+    from client_cli.titles import find_movie
+
     if not yes:
         app.require_person("This needs a yes, and nobody is here to ask: add --yes.")
     with app.client() as youku:
-        movie = youku.movie(movie_id)
+        movie = find_movie(youku, wanted, whole=yes)
         question = f"Delete movie {movie.id}, {text.visible(movie.name)!r} ({text.size(movie.size)})?"
         if not yes and not app.confirm(question, "--yes"):
             raise Interrupted("Nothing was deleted.")
-        until = youku.delete(movie_id)
+        until = youku.delete(movie.id)
     app.output.item(movie, movie.id, f"Deleted movie {movie.id}: {text.visible(movie.name)}")
     app.output.document({"movie": movie, "restorable_until": until})
     if until is not None:
@@ -151,12 +161,14 @@ def delete(app: App, movie_id: int, yes: bool) -> None:
         ("youku restore 12 --json | jq -r .movie.name", "And say what it is called."),
     ),
 )
-@click.argument("movie_id", metavar="ID", type=click.IntRange(1))
+@movie_argument(deleted=True)
 @pass_app
-def restore(app: App, movie_id: int) -> None:
+def restore(app: App, wanted: Wanted) -> None:
     """Bring a deleted movie back into the library (administrators)."""
+    from client_cli.titles import find_id
+
     with app.client() as youku:
-        movie = youku.restore(movie_id)
+        movie = youku.restore(find_id(youku, wanted, deleted=True))
     app.output.item(movie, movie.id, f"Restored movie {movie.id}: {text.visible(movie.name)}")
     app.output.document({"movie": movie})
 

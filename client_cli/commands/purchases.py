@@ -9,13 +9,14 @@ import click
 
 from client_cli import text
 from client_cli.app import App
-from client_cli.commands import completion
 from client_cli.commands.pages import collect, limit_option, list_pages, say_more
+from client_cli.commands.wanted import movie_argument
 from client_cli.framework import YoukuCommand, YoukuGroup, command, pass_app
 from client_cli.output import Column
 from youku_evloop.errors import BadRequest
 
 if TYPE_CHECKING:
+    from client_cli.titles import Wanted
     from client_cli.values import Purchase, Vip
 
 COLUMNS = (
@@ -36,12 +37,14 @@ COLUMNS = (
         ("youku buy 12 --json | jq -r .purchase.state", "`paid`, or `waiting` for an administrator."),
     ),
 )
-@click.argument("movie_id", metavar="ID", type=click.IntRange(1), shell_complete=completion.movies)
+@movie_argument()
 @pass_app
-def buy(app: App, movie_id: int) -> None:
+def buy(app: App, wanted: Wanted) -> None:
     """Buy a movie at the price that is yours now, as a VIP or not."""
+    from client_cli.titles import find_id
+
     with app.client() as youku:
-        purchase = youku.buy(movie_id)
+        purchase = youku.buy(find_id(youku, wanted))
     app.output.item(purchase, purchase.id, f"{_what(purchase)}: {_words(purchase)}")
     app.output.document({"purchase": purchase})
 

@@ -17,6 +17,7 @@ from typing import Any, Self
 from blake3 import blake3
 from scramp import ScramException, ScramMechanism
 
+from client_cli.titles import comparable
 from youku_evloop.errors import (
     Conflict,
     IntegrityFailure,
@@ -259,6 +260,16 @@ class Conversation:
         end = start + limit
         return {"movies": found[start:end], "next": str(end) if end < len(found) else None}
 
+    def search(self, body: int, query: str, remember: bool = True, **page: Any) -> dict[str, Any]:
+        found = self.list_movies(body, **{**page, "limit": 50})
+        words = comparable(query).split()
+        named = [movie for movie in found["movies"] if all(word in comparable(movie["name"]) for word in words)]
+        return {**found, "movies": named}
+
+    def list_deleted(self, body: int, limit: int = 20, cursor: str | None = None) -> dict[str, Any]:
+        self.require_user()
+        return {"movies": list(self.peer.deleted.values()), "next": None}
+
     def show(self, body: int, movie: int) -> dict[str, Any]:
         self.require_user()
         if movie not in self.peer.movies:
@@ -376,6 +387,8 @@ HANDLERS: dict[str, Callable[..., dict[str, Any]]] = {
     "account.logout": Conversation.logout,
     "account.whoami": Conversation.whoami,
     "movie.list": Conversation.list_movies,
+    "movie.search": Conversation.search,
+    "movie.deleted": Conversation.list_deleted,
     "movie.show": Conversation.show,
     "movie.delete": Conversation.delete,
     "movie.restore": Conversation.restore,

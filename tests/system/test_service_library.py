@@ -103,6 +103,7 @@ def test_searches_are_remembered_and_forgotten_and_what_was_missed_is_told(someb
     assert [(row["query"], row["found"]) for row in mine] == [(missing, False)] * 2
     missed = {row["query"]: row["times"] for row in admin.do("searches", "--missed")["searches"]}
     assert missed[missing] == 2
+    somebody.fail(ExitCode.NOT_FOUND, "show", missing)  # looking a title up is no search
     assert somebody.do("searches", "--clear")["cleared"] == 2
     assert somebody.do("searches")["searches"] == []
     somebody.fail(ExitCode.FORBIDDEN, "searches", "--missed")
@@ -289,3 +290,15 @@ def test_the_command_waits_and_then_downloads(
         assert "等待中" in chinese.stderr and "校验通过" in chinese.stdout
     finally:
         running.kill()
+
+
+def test_a_movie_is_named_by_part_of_its_title(user: Person, admin: Person, publish: Publish) -> None:
+    mark = f"m{uuid.uuid4().hex[:10]}"
+    first, second = publish("--title", f"{mark} 第一集"), publish("--title", f"{mark} 第二集")
+    assert user.do("show", f"{mark} 第一")["movie"]["id"] == first
+    error = user.fail(ExitCode.CONFLICT, "show", mark)
+    assert [movie["id"] for movie in error["candidates"]] == [second, first]
+    near = user.fail(ExitCode.NOT_FOUND, "show", f"{mark[:7]}xy 第二集")
+    assert second in [movie["id"] for movie in near["candidates"]]
+    admin.do("delete", f"{mark} 第二集", "--yes")
+    assert admin.do("restore", f"{mark} 第二")["movie"]["id"] == second

@@ -26,6 +26,7 @@ class ListDeleted(Paged, tag="movie.deleted"):
 class SearchMovies(Paged, tag="movie.search"):
     query: str
     type: Literal["all", "free", "charge"] = "all"
+    remember: bool = True
 
 
 class RecentSearches(Request, tag="search.list"):
@@ -80,7 +81,7 @@ def list_movies(call: Call, arguments: ListMovies) -> Results:
 
 def search_movies(call: Call, arguments: SearchMovies) -> Results:
     a = arguments
-    return _page(*search.find(call.library, call.who, a.query, a.type, a.limit, a.cursor))
+    return _page(*search.find(call.library, call.who, a.query, a.type, a.limit, a.cursor, a.remember))
 
 
 def recent_searches(call: Call, arguments: RecentSearches) -> Results:

@@ -48,9 +48,11 @@ def reindex(movie: Movie, before: str) -> None:
 
 
 def find(
-    library: Library, who: Caller, query: str, kind: str, limit: int, cursor: str | None
+    library: Library, who: Caller, query: str, kind: str, limit: int, cursor: str | None, remember: bool = True
 ) -> tuple[list[Movie], str | None]:
-    """A page of movies that have every word, newest first, and the cursor of the next page; goes into the history.
+    """A page of movies that have every word, newest first, and the cursor of the next page.
+
+    A first page goes into the history, unless `remember` is false: for programs that look a title up.
 
     Raises `BadRequest` for a query without a letter or digit, or with too many words.
     """
@@ -60,7 +62,7 @@ def find(
     ids = _matching(words, kind, limit + 1, None if cursor is None else position(cursor))
     found = {movie.id: movie for movie in Movie.select().join(Movie.user).where(Movie.id.in_(ids)).all()}
     movies = [found[movie_id] for movie_id in ids if movie_id in found]
-    if cursor is None:
+    if cursor is None and remember:
         SearchHistory.create(user_id=who.id, query=query, is_found=bool(movies))
     return movies[:limit], str(ids[limit - 1]) if len(ids) > limit else None
 

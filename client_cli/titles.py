@@ -1,0 +1,182 @@
+"""Movies by what people remember of them: an id, a title, or a part of one.
+
+A number is always an id; `title:2012` is the film of that name. Of titles that have every word of what was typed, the
+one that is just that wins, otherwise there has to be a single one. Whatever is not found gets suggestions: the newest
+movies and those that have a half of a word in common with it (one slip of a finger spoils one half) are compared with
+what was typed. Upper and lower case, full and half width are the same.
+"""
+
+from __future__ import annotations
+
+import re
+import unicodedata
+from collections.abc import Iterable, Iterator
+from difflib import SequenceMatcher
+from typing import TYPE_CHECKING, Any, Final
+
+import msgspec
+
+from client_cli.text import visible
+from client_cli.values import Movie
+from youku_evloop.errors import Ambiguous, BadRequest, MovieDeleted, NotFound
+
+if TYPE_CHECKING:
+    from client_cli.client import Client
+
+Wanted = int | str
+"""An id, or a title or a part of one."""
+
+PREFIX: Final = "title:"
+"""Before a title that would be taken for an id."""
+
+NUMBER: Final = re.compile(r"0|[1-9][0-9]*")
+WORD: Final = re.compile(r"[^\W_]+")
+
+PAGE: Final = 50
+MOST_PAGES: Final = 10
+"""Looked through at most: whoever types what five hundred titles have in common has to type more."""
+MOST_WORDS: Final = 8
+"""Words of a title that the server is asked for; it takes no more."""
+MOST_HALVES: Final = 6
+"""Further questions that a suggestion is worth."""
+MOST_CANDIDATES: Final = 20
+MOST_SUGGESTIONS: Final = 3
+LIKE_ENOUGH: Final = 0.6
+"""From 0, nothing in common, to 1, the same."""
+
+
+def parse_wanted(text: str) -> Wanted:
+    """What somebody typed for a movie; raises `BadRequest` for what can be neither."""
+    if NUMBER.fullmatch(text):
+        return int(text)
+    title = text.removeprefix(PREFIX).strip()
+    if not title:
+        raise BadRequest("A movie is named by its id, its title or a part of it: this is empty.")
+    return title
+
+
+def find_id(client: Client, wanted: Wanted, *, deleted: bool = False, whole: bool = False) -> int:
+    """The id of a movie that is there, or of one that is `deleted`. An id is taken as it is, without asking the server.
+
+    `whole`: a part of a title is not enough. Raises `Ambiguous` and `NotFound`.
+    """
+    return wanted if isinstance(wanted, int) else find_title(client, wanted, deleted=deleted, whole=whole).id
+
+
+def find_movie(client: Client, wanted: Wanted, *, whole: bool = False) -> Movie:
+    """The movie with its description; raises `Ambiguous` and `NotFound`."""
+    number = find_id(client, wanted, whole=whole)
+    try:
+        return client.movie(number)
+    except MovieDeleted:
+        raise
+    except NotFound as error:
+        titled = [] if isinstance(wanted, str) else _matching(_found(client, str(wanted)), str(wanted))
+        if not titled:
+            raise
+        message = f"{error.message} For the title, write {PREFIX}{wanted}."
+        raise NotFound(message, **error.facts, **_facts(titled)) from None
+
+
+def find_title(client: Client, title: str, *, deleted: bool = False, whole: bool = False) -> Movie:
+    """The one movie that the title, or the part of one, can mean; raises `Ambiguous` and `NotFound`."""
+    movies = list(_deleted(client) if deleted else _found(client, title))
+    found = _matching(movies, title)
+    same = [movie for movie in found if comparable(movie.name) == comparable(title)]
+    candidates = same or found
+    if len(candidates) == 1 and (same or not whole):
+        return candidates[0]
+    if candidates:
+        raise Ambiguous(_which_of(candidates, title), title=title, **_facts(candidates))
+    near = _near(movies if deleted else _alike(client, title), title)
+    raise NotFound(f"No movie has {visible(title)!r} in its title.{_did_you_mean(near)}", title=title, **_facts(near))
+
+
+def _which_of(candidates: list[Movie], title: str) -> str:
+    """What is said of a title that can mean these."""
+    if len(candidates) > 1:
+        return f"{len(candidates)} movies could be {visible(title)!r}: name one by its id."
+    movie = candidates[0]
+    return f"A part of a title is too little for this: write the id {movie.id}, or all of {visible(movie.name)!r}."
+
+
+def comparable(text: str) -> str:
+    """The form in which titles are compared."""
+    return " ".join(unicodedata.normalize("NFKC", text).casefold().split())
+
+
+def _matching(movies: Iterable[Movie], title: str) -> list[Movie]:
+    words = comparable(title).split()
+    return [movie for movie in movies if all(word in comparable(movie.name) for word in words)]
+
+
+def _found(client: Client, title: str) -> Iterator[Movie]:
+    """What the server has with these words, in titles or descriptions, newest first."""
+    query = " ".join(WORD.findall(comparable(title))[:MOST_WORDS])
+    cursor = None
+    for _ in range(MOST_PAGES if query else 0):
+        page = client.search(query, limit=PAGE, cursor=cursor, remember=False)
+        yield from page.movies
+        cursor = page.next
+        if cursor is None:
+            return
+
+
+def _deleted(client: Client) -> Iterator[Movie]:
+    cursor = None
+    for _ in range(MOST_PAGES):
+        page = client.deleted_movies(PAGE, cursor)
+        yield from page.rows
+        cursor = page.next
+        if cursor is None:
+            return
+
+
+def _alike(client: Client, title: str) -> list[Movie]:
+    """Movies that may be meant by a title that nothing has."""
+    movies = {movie.id: movie for movie in client.movie_page(limit=PAGE).movies}
+    for half in list(_halves(title))[:MOST_HALVES]:
+        movies.update((movie.id, movie) for movie in client.search(half, limit=PAGE, remember=False).movies)
+    return list(movies.values())
+
+
+def _halves(title: str) -> Iterator[str]:
+    for word in WORD.findall(comparable(title)):
+        middle = len(word) // 2
+        if middle > 2 or (not word.isascii() and middle):
+            yield from (word[:middle], word[middle:])
+        else:
+            yield word
+
+
+def _near(movies: Iterable[Movie], title: str) -> list[Movie]:
+    """The likest ones, the likest first."""
+    likeness = [(_likeness(comparable(movie.name), comparable(title)), movie) for movie in movies]
+    near = [(like, movie) for like, movie in likeness if like >= LIKE_ENOUGH]
+    return [movie for _, movie in sorted(near, key=lambda pair: -pair[0])][:MOST_SUGGESTIONS]
+
+
+def _likeness(title: str, typed: str) -> float:
+    """How much of the words that were typed the title has; single letters that happen to be there do not count."""
+    words = typed.split()
+    common = [part for word in words for part in _common(title, word) if len(part) > 1 or not part.isascii()]
+    return sum(map(len, common)) / sum(map(len, words))
+
+
+def _common(title: str, word: str) -> Iterator[str]:
+    """The pieces of the word that the title has, in the same order."""
+    for _, start, size in SequenceMatcher(None, title, word, autojunk=False).get_matching_blocks():
+        yield word[start : start + size]
+
+
+def _did_you_mean(near: list[Movie]) -> str:
+    if not near:
+        return " `youku search` and `youku list` show what there is."
+    *others, last = [f"{visible(movie.name)!r} ({movie.id})" for movie in near]
+    return f" Did you mean {', '.join(others) + ' or ' if others else ''}{last}?"
+
+
+def _facts(movies: list[Movie]) -> dict[str, Any]:
+    """The candidates for a program, the newest or the likest first, and whether there are more."""
+    candidates = [msgspec.to_builtins(movie) for movie in movies[:MOST_CANDIDATES]]
+    return {"candidates": candidates, "more": len(movies) > MOST_CANDIDATES}
