@@ -93,12 +93,14 @@ class Rules:
     """Failed logins of one name before the next one has to wait: people mistype a few times."""
     address_failures: int = 50
     """The same of one address, behind which a whole company may sit."""
+    address_registrations: int = 50
+    """Accounts of one address before the next one has to wait: as many as a company may make in its first hour."""
     first_pause: float = 1.0
-    """After one failure too many; doubled by each further one."""
+    """After one failure, or one account, too many; doubled by each further one."""
     longest_pause: float = 300.0
     """Where the doubling ends: a password that is guessed at this pace is safe, and nobody is shut out for good."""
     forget_failures: float = 3600.0
-    """Failures older than that count no more."""
+    """Without another one: then what was counted counts no more."""
     invitation: float = 7 * 86_400.0
     """How long an invitation is good for."""
 

@@ -171,7 +171,7 @@ class WaitRequired(YoukuError):
 
 
 class TooManyAttempts(WaitRequired):
-    """Too many logins have failed: `wait` says after how many seconds the next one is looked at."""
+    """Too many logins have failed, or accounts were made: `wait` says after how many seconds the next is looked at."""
 
     code = "too_many_attempts"
 

@@ -30,8 +30,9 @@ PASSWORD: Final = "correct horse 电池 staple"
 LIMIT: Final = 60.0
 """Seconds after which something that should happen is held never to happen; reached only by a failing test."""
 POLL: Final = 0.005
-NO_WAITING: Final = ("--rule", "free_wait=0")
-"""Half a minute before each free download is for people; a later `--rule` of a test's own takes its place."""
+NO_WAITING: Final = ("--rule", "free_wait=0", "--rule", "address_registrations=1000000")
+"""Half a minute before each free download is for people, and all tests register from one address; a later `--rule` of a
+test's own takes its place."""
 
 
 def eventually(condition: Callable[[], bool], what: str) -> None:

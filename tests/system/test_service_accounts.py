@@ -14,6 +14,7 @@ from tests.support.server import PASSWORD, Person, RunningServer, eventually
 from tests.support.wire import Wire
 from tests.system.conftest import MakeFile
 from youku_evloop.errors import ExitCode
+from youku_evloop.services.attempts import source
 
 KEYS: dict[str, Any] = {"salt": "c2FsdHNhbHRzYWx0", "stored_key": "A" * 43 + "=", "server_key": "A" * 43 + "="}
 NEW = "another 密码 altogether"
@@ -239,3 +240,69 @@ def test_replayed_messages_of_a_login_are_worth_nothing(server: RunningServer, s
         assert thief.refused("account.proof", **final)["error"] == "login_failed"
         assert thief.refused("account.proof", **final)["error"] == "bad_request"  # one proof for each beginning
         assert thief.refused("account.whoami")["error"] == "not_logged_in"
+
+
+def server_first(wire: Wire, name: str) -> dict[str, str]:
+    """What a server says of an account to somebody who has proved nothing."""
+    message = wire.ask("account.login", message=f"n,,n={name},r=nonce")["message"]
+    return dict(part.split("=", 1) for part in message.split(","))
+
+
+def test_a_name_that_nobody_has_looks_like_one_that_somebody_has(server: RunningServer, somebody: Person) -> None:
+    with Wire(server.address) as wire:
+        known, unknown, again = (server_first(wire, name) for name in (somebody.name, "nobody", "nobody"))
+    assert unknown["s"] == again["s"] != known["s"]
+    assert {key: len(value) for key, value in known.items()} == {key: len(value) for key, value in unknown.items()}
+    assert known["i"] == unknown["i"]
+
+
+def test_a_login_that_was_begun_with_the_old_password_does_not_outlive_it(
+    server: RunningServer, somebody: Person
+) -> None:
+    with Wire(server.address) as thief:
+        request = thief.request
+
+        def slowly(op: str, body: bytes | None = None, **arguments: Any) -> Any:
+            if op == "account.proof":
+                somebody.do("passwd", YOUKU_NEW_PASSWORD=NEW)
+            return request(op, body, **arguments)
+
+        thief.request = slowly  # type: ignore[method-assign]
+        assert thief.log_in(somebody.name, PASSWORD)["error"] == "login_failed"
+    assert [session["current"] for session in somebody.do("sessions")["sessions"]] == [True]
+
+
+def test_making_accounts_by_the_hundred_is_slowed_down(fresh_database: Callable[[], str], tmp_path: Path) -> None:
+    rules = ["--rule", "address_registrations=3", "--rule", "first_pause=60"]
+    running = RunningServer(tmp_path / "server", fresh_database(), options=rules)
+    running.start()
+    names = [a_name() for _ in range(16)]
+
+    def register(name: str) -> str:
+        with Wire(running.address) as wire:
+            reply = wire.request("account.register", name=name, iterations=4096, **KEYS)
+        return "" if reply["ok"] else str(reply["error"])
+
+    try:
+        admin = running.create_admin("alice")  # on the server's machine: not counted
+        with ThreadPoolExecutor(16) as pool:
+            answers = sorted(pool.map(register, names))
+        made = {row["name"] for row in admin.do("users", "--limit", "0")["users"]} - {"alice"}
+    finally:
+        running.kill()
+    assert answers == [""] * 3 + ["too_many_attempts"] * 13
+    assert len(made) == 3 and made < set(names)
+
+
+@pytest.mark.parametrize(
+    ("address", "counted"),
+    [
+        ("192.0.2.7", "192.0.2.7"),
+        ("[::ffff:192.0.2.7]", "192.0.2.7"),
+        ("[2001:db8:1:2:3:4:5:6]", "2001:db8:1:2::/64"),
+        ("[fe80::1%eth0]", "fe80::/64"),
+        ("", ""),
+    ],
+)
+def test_whoever_has_one_address_of_a_network_of_ipv6_has_all_of_them(address: str, counted: str) -> None:
+    assert source(address) == counted

@@ -129,7 +129,8 @@ RESTART_PATIENCE: Final = 30.0
     envvar="YOUKU_RULES",
     metavar="NAME=NUMBER",
     help="Change how users are treated, as in --rule free_wait=10: free_wait, vip_month, name_failures, "
-    "address_failures, first_pause, longest_pause, forget_failures, invitation. May be repeated.",
+    "address_failures, address_registrations, first_pause, longest_pause, forget_failures, invitation. "
+    "May be repeated.",
 )
 @click.option(
     "--payments",

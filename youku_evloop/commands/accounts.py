@@ -75,7 +75,8 @@ class CancelInvitation(Request, tag="invitation.cancel"):
 
 
 def register(call: Call, arguments: Register) -> Results:
-    user = accounts.register(call.library, arguments.name, arguments.verifier(), arguments.invitation)
+    a = arguments
+    user = accounts.register(call.library, a.name, a.verifier(), a.invitation, call.address)
     return {"user": accounts.as_json(user)}
 
 

@@ -19,7 +19,7 @@ from scramp import ScramException, ScramMechanism
 from scramp.core import ScramServer
 
 from youku_evloop import orm
-from youku_evloop.errors import AccountLocked, BadRequest, Forbidden, LoginFailed, NameTaken, NotLoggedIn
+from youku_evloop.errors import AccountLocked, BadRequest, Forbidden, LoginFailed, NameTaken, NotLoggedIn, YoukuError
 from youku_evloop.models import Session, User, UserType
 from youku_evloop.services import attempts, invitations, sessions
 from youku_evloop.services.library import SESSION_LIFETIME, Caller, Library, timestamp
@@ -31,6 +31,8 @@ LEAST_ITERATIONS: Final = 4096
 MOST_ITERATIONS: Final = 10_000_000
 LEAST_SALT: Final = 12
 MOST_SALT: Final = 64
+USUAL_SALT: Final = 16
+"""Bytes of salt in the verifiers that our own tools make: one that is made up has to look like them."""
 KEY_SIZE: Final = 32
 TOKEN_BYTES: Final = 32
 SLIDE_AFTER: Final = timedelta(hours=1)
@@ -88,6 +90,8 @@ class Login:
     scram: ScramServer
     name: str
     address: str
+    password: str | None
+    """The verifier that the proof is compared with, as it is stored; None for a name that nobody has."""
 
 
 def as_json(user: User) -> dict[str, Any]:
@@ -101,41 +105,50 @@ def as_json(user: User) -> dict[str, Any]:
     }
 
 
-def register(library: Library, name: str, verifier: Verifier, code: str | None = None) -> User:
+def register(library: Library, name: str, verifier: Verifier, code: str | None = None, address: str = "") -> User:
     """A new account, an administrator's with an invitation's code.
 
-    Raises `BadRequest` for a bad name, `NameTaken`, `NotFound` for a code that is not (or no longer) good.
+    Raises `BadRequest` for a bad name, `NameTaken`, `NotFound` for a code that is not (or no longer) good,
+    `TooManyAttempts`. Repeated with the same verifier, as after an answer that was lost, it answers the same account.
     """
-    user = create(name, verifier) if code is None else orm.current_database().run(_invited, name, verifier, code)
-    library.signals.send("user_registered", user=user.id, name=user.name, user_type=user.user_type.value)
+    with library.hold(("register", attempts.source(address))):  # or a hundred at once would not be counted in time
+        attempts.registers(library.rules, address)
+    if code is None:
+        user, is_new = _made(name, verifier, UserType.USER)
+    else:
+        user, is_new = orm.current_database().run(_invited, name, verifier, code)
+    if is_new:
+        library.signals.send("user_registered", user=user.id, name=user.name, user_type=user.user_type.value)
     return user
 
 
-def _invited(name: str, verifier: Verifier, code: str) -> User:
-    user = create(name, verifier, UserType.ADMIN)
+def _invited(name: str, verifier: Verifier, code: str) -> tuple[User, bool]:
+    user, is_new = _made(name, verifier, UserType.ADMIN)
     invitations.use(code, user)
-    return user
+    return user, is_new
 
 
 def create(name: str, verifier: Verifier, user_type: UserType = UserType.USER) -> User:
-    """A new account; raises `BadRequest` for a bad name, `NameTaken`.
+    """A new account; raises `BadRequest` for a bad name, `NameTaken`."""
+    return _made(name, verifier, user_type)[0]
 
-    Repeated with the same verifier, as after an answer that was lost, it answers the same account.
-    """
+
+def _made(name: str, verifier: Verifier, user_type: UserType) -> tuple[User, bool]:
+    """The account, and whether it was made just now rather than by the same request before."""
     name = unicodedata.normalize("NFKC", name)
     if not NAME.fullmatch(name):
         raise BadRequest(
             "A user name has 2 to 32 letters, digits, `_`, `-` or `.`, and begins with a letter or a digit."
         )
     try:
-        return User.create(name=name, password=str(verifier), user_type=user_type)
+        return User.create(name=name, password=str(verifier), user_type=user_type), True
     except (orm.UniqueViolation, orm.OutcomeUnknown) as problem:
         user = User.select(name=name).first()
         if user is None and isinstance(problem, orm.OutcomeUnknown):
             raise
         if user is None or user.user_type is not user_type or not _same(user.password, str(verifier)):
             raise NameTaken(f"The name {name} is taken: choose another one.", name=name) from None
-        return user
+        return user, False
 
 
 def begin_login(library: Library, message: str, address: str) -> tuple[Login, str]:
@@ -143,12 +156,13 @@ def begin_login(library: Library, message: str, address: str) -> tuple[Login, st
 
     Raises `LoginFailed`, `TooManyAttempts`. An unknown name takes the same steps as a known one.
     """
-    name = ""
+    name, password = "", None
 
     def verifier_of(claimed: str) -> tuple[bytes, bytes, bytes, int]:
-        nonlocal name
+        nonlocal name, password
         name = unicodedata.normalize("NFKC", claimed)
         user = User.select(name=name).first()
+        password = user.password if user else None
         verifier = Verifier.parse(user.password) if user else _made_up(library.secret, name)
         return verifier.salt, verifier.stored_key, verifier.server_key, verifier.iterations
 
@@ -159,7 +173,7 @@ def begin_login(library: Library, message: str, address: str) -> tuple[Login, st
     except ScramException as problem:
         raise _scram_failure(problem) from problem
     attempts.check(name, address)
-    return Login(scram, name, address), first
+    return Login(scram, name, address, password), first
 
 
 def finish_login(library: Library, login: Login, message: str) -> tuple[str, str, User, Session]:
@@ -176,11 +190,12 @@ def finish_login(library: Library, login: Login, message: str) -> tuple[str, str
             attempts.failed(library.rules, login.name, login.address)
             raise
         attempts.succeeded(login.name)
-    _refuse_locked(user)
     token, session = open_session(user, SESSION_LIFETIME, login.address)
-    if User.select(id=user.id, is_locked=True).exists():  # by somebody who looked for sessions a moment too early
+    try:  # again, for whoever locks an account or changes its password may have looked for sessions a moment too early
+        _require_unchanged(login, User.select(id=user.id).first())
+    except YoukuError:
         Session.select(id=session.id).delete()
-        raise _locked(user)
+        raise
     library.signals.send("user_logged_in", user=user.id, name=user.name, address=login.address)
     return answer, token, user, session
 
@@ -191,10 +206,15 @@ def _verify(login: Login, message: str) -> tuple[str, User]:
         answer: str = login.scram.get_server_final()
     except ScramException as problem:
         raise _scram_failure(problem) from problem
-    user = User.select(name=login.name).first()
-    if user is None:
+    return answer, _require_unchanged(login, User.select(name=login.name).first())
+
+
+def _require_unchanged(login: Login, user: User | None) -> User:
+    """The user as it was when the exchange began; raises `LoginFailed` where the password is another one by now."""
+    if user is None or user.password != login.password:
         raise _wrong()
-    return answer, user
+    _refuse_locked(user)
+    return user
 
 
 def open_session(user: User, lifetime: timedelta, address: str = "") -> tuple[str, Session]:
@@ -255,7 +275,7 @@ def _same(one: str, other: str) -> bool:
 
 def _made_up(secret: bytes, name: str) -> Verifier:
     """For a name that nobody has: always the same salt, and keys that no password fits."""
-    salt = hmac.digest(secret, b"salt:" + name.encode(), "sha256")
+    salt = hmac.digest(secret, b"salt:" + name.encode(), "sha256")[:USUAL_SALT]
     return Verifier(salt, ITERATIONS, secrets.token_bytes(KEY_SIZE), secrets.token_bytes(KEY_SIZE))
 
 
