@@ -39,6 +39,7 @@ COMMANDS: Final = {
     "menu": "client_cli.commands.menu:menu",
     "upload": "client_cli.commands.uploads:upload",
     "uploads": "client_cli.commands.uploads:uploads",
+    "sync": "client_cli.commands.sync:sync",
     "delete": "client_cli.commands.movies:delete",
     "restore": "client_cli.commands.movies:restore",
     "edit": "client_cli.commands.movies:edit",

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import uuid
 from abc import ABC, abstractmethod
+from pathlib import Path
 from typing import Any, Final, TypeVar
 
 from client_cli import values
-from client_cli.values import Login, MoviePage, Notice, Page, Purchase, Record, Search, Session, Vip
+from client_cli.progress import ProgressCallback, no_progress
+from client_cli.values import Login, Movie, MoviePage, Notice, Page, Purchase, Record, Search, Session, Vip
 
 RowT = TypeVar("RowT")
 
@@ -21,6 +23,7 @@ QUESTIONS: Final = frozenset(
         "user.show",
         "user.lock",
         "user.unlock",
+        "movie.find",
         "movie.deleted",
         "movie.search",
         "movie.edit",
@@ -85,6 +88,15 @@ class Member(Asking):
     def end_other_sessions(self) -> int:
         """End all of the user's sessions but this one; how many."""
         return int(self.call("session.end_others").get("ended", 0))
+
+    def find(self, path: str | Path, progress: ProgressCallback = no_progress) -> list[Movie]:
+        """The published movies that have the very bytes of this file, oldest first; [] if there is none.
+
+        The file is read whole only where a few samples of it are those of a movie.
+        """
+        from client_cli.finding import find
+
+        return find(self, Path(path), progress)
 
     def search(
         self, query: str, kind: str = "all", limit: int = 20, cursor: str | None = None, *, remember: bool = True

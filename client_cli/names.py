@@ -9,6 +9,9 @@ from typing import Final
 MAX_TITLE: Final = 200
 """Characters; the protocol's limit."""
 
+MAX_DESCRIPTION: Final = 4000
+"""Characters; the protocol's limit."""
+
 MAX_FILE_NAME: Final = 240
 """Bytes: what file systems take (255), with room for the suffix of a partial download."""
 
@@ -20,9 +23,18 @@ DIRECTION_MARKS: Final = frozenset("\u202a\u202b\u202c\u202d\u202e\u2066\u2067\u
 """They can make `exe.avi` read as `iva.exe`."""
 
 
+NO_TITLE: Final = frozenset({"Cc", "Cs", "Zl", "Zp"})
+"""Categories of characters that a title may not have."""
+
+
 def title_from(path: Path) -> str:
     """A title for the file at `path`: its name, without what a title may not have."""
     return _without_controls(readable(path.name)).strip()[:MAX_TITLE] or "untitled"
+
+
+def is_title(text: str) -> bool:
+    """Whether the protocol takes it as a title."""
+    return 1 <= len(text) <= MAX_TITLE and not any(unicodedata.category(mark) in NO_TITLE for mark in text)
 
 
 def readable(name: str | Path) -> str:

@@ -48,7 +48,9 @@ With `--json` and `--json-lines` an error is one JSON object on standard error: 
 `{"event": "progress", "file": NAME, "phase": "checking" | "transferring" | "finishing", "done": BYTES, "total": BYTES,
 "rate": BYTES_PER_SECOND}`.
 
-A MOVIE, a USER and an UPLOAD below are [the protocol's](protocol.md#movies).
+A MOVIE, a USER and an UPLOAD below are [the protocol's](protocol.md#movies). A ROW says what came of a file: `{"path":
+TEXT, "outcome": "uploaded" | "existing" | "missing" | "failed"}`, with `line` if it stands in a list, `movie` if there
+is one, and `error` (CODE) and `message` if it failed.
 """
 
 VARIABLES = """\

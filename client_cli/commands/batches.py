@@ -9,14 +9,18 @@ from typing import TYPE_CHECKING, Any, Final, TypeVar
 
 from client_cli.app import App
 from client_cli.bars import Bars
-from youku_evloop.errors import Interrupted, YoukuError
+from youku_evloop.errors import AccountLocked, Interrupted, NotLoggedIn, Unreachable, UntrustedServer, YoukuError
 
 if TYPE_CHECKING:
     from client_cli.client import Client
 
 ItemT = TypeVar("ItemT")
+ResultT = TypeVar("ResultT")
 
 STOPPED: Final = "Stopped. Repeat the same command: it goes on where this one was."
+
+HOPELESS: Final = (Unreachable, NotLoggedIn, AccountLocked, UntrustedServer)
+"""What ends one transfer, after all its tries, would end the next one too."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,27 +49,63 @@ def run_batch(
     all the same, and at the end the first error is raised again. `name` says in the document which item failed. Both
     lists are in the order of the items. `stopped` is said after Ctrl-C.
     """
-    outcomes: dict[int, Result | YoukuError] = {}
-    try:
-        with ExitStack() as open_clients:
-            run = _runner(app, len(items), jobs, open_clients)
-            bars = app.bars()
-            numbered = list(enumerate(items))
-            with closing(run(numbered, lambda client, pair: transfer(client, pair[1], bars))) as ended:
-                for (number, _item), outcome in ended:
-                    outcomes[number] = outcome
-                    _say(app, outcome, is_alone=len(items) == 1)
-    except KeyboardInterrupt:
-        raise Interrupted(stopped) from None
-    in_order = [outcomes[number] for number in range(len(items))]
+
+    def say(_item: ItemT, outcome: Result | YoukuError) -> None:
+        _say(app, outcome, is_alone=len(items) == 1)
+
+    in_order = transfer_all(app, items, transfer, say, jobs=jobs, stopped=stopped)
     results = [outcome.value for outcome in in_order if isinstance(outcome, Result)]
     errors = [(item, error) for item, error in zip(items, in_order, strict=True) if isinstance(error, YoukuError)]
     failures = [{**name(item), "error": error.code, "message": error.message} for item, error in errors]
     app.output.document({done: results, "failed": failures, **(besides or {})})
     if errors:
-        first = errors[0][1]
-        message = f"{len(errors)} of {len(items)} failed. The first: {first.message}"
-        raise type(first)(message, **first.facts) from first
+        raise failure_of([error for _, error in errors], len(items))
+
+
+def transfer_all(
+    app: App,
+    items: Sequence[ItemT],
+    transfer: Callable[[Client, ItemT, Bars], ResultT],
+    ended: Callable[[ItemT, ResultT | YoukuError], object],
+    *,
+    jobs: int = 1,
+    stopped: str = STOPPED,
+) -> list[ResultT | YoukuError]:
+    """What came of each item, in their order; `ended` is told as they end. Raises `Interrupted` after Ctrl-C.
+
+    After an error that would only come again, the items that are left get it without being tried.
+    """
+    outcomes: dict[int, ResultT | YoukuError] = {}
+    hopeless: list[YoukuError] = []
+    bars = app.bars()
+
+    def work(client: Client, numbered: tuple[int, ItemT]) -> ResultT:
+        if hopeless:
+            raise hopeless[0]
+        try:
+            return transfer(client, numbered[1], bars)
+        except HOPELESS as error:
+            hopeless.append(error)
+            raise
+
+    try:
+        with ExitStack() as open_clients:
+            run = _runner(app, len(items), jobs, open_clients)
+            with closing(run(list(enumerate(items)), work)) as several:
+                for (number, item), outcome in several:
+                    outcomes[number] = outcome
+                    ended(item, outcome)
+    except KeyboardInterrupt:
+        raise Interrupted(stopped) from None
+    return [outcomes[number] for number in range(len(items))]
+
+
+def failure_of(errors: Sequence[YoukuError], count: int) -> YoukuError:
+    """How a command ends of whose `count` items some failed: as the first of them."""
+    first = errors[0]
+    failure = type(first)(f"{len(errors)} of {count} failed. The first: {first.message}", **first.facts)
+    failure.__cause__ = first
+    return failure
 
 
 Outcomes = Iterator[tuple[Any, Any]]

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sys
-from decimal import Decimal, InvalidOperation
+from contextlib import ExitStack
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
@@ -12,11 +12,12 @@ import click
 from client_cli import text
 from client_cli.app import App
 from client_cli.commands.batches import STOPPED, Result, run_batch
+from client_cli.commands.publishing import Outcome, Publishing, Wanted, publish_all, telling_of_a_resume
 from client_cli.directories import files_below
 from client_cli.framework import YoukuCommand, YoukuGroup, command, pass_app
+from client_cli.money import parse_yuan
 from client_cli.names import readable
 from client_cli.output import Column
-from client_cli.progress import Phase, Progress, ProgressCallback
 from youku_evloop.errors import BadRequest, NotFound
 
 if TYPE_CHECKING:
@@ -40,32 +41,29 @@ COLUMNS = (
 
 def parse_price(_context: click.Context, _parameter: click.Parameter, value: str | None) -> int | None:
     """Yuan as people write them (`20`, `9.90`) to fen."""
-    if value is None:
-        return None
     try:
-        fen = Decimal(value) * 100
-    except InvalidOperation:
-        raise click.BadParameter(f"{value!r} is no price: write yuan, such as 20 or 9.90") from None
-    if not fen.is_finite() or fen != int(fen) or fen < 0:
-        raise click.BadParameter(f"{value!r} is no price: write yuan, such as 20 or 9.90")
-    return int(fen)
+        return parse_yuan(value)
+    except BadRequest as problem:
+        raise click.BadParameter(problem.message.rstrip(".")) from None
 
 
 @command(
     "upload",
     document=(
-        '{"uploaded": [{"path": TEXT, "movie": MOVIE}, ...], "failed": [{"path": TEXT, "error": CODE, '
-        '"message": TEXT}, ...], "skipped": [{"path": TEXT, "reason": TEXT}, ...]}'
+        '{"uploaded": [ROW, ...], "existing": [ROW, ...], "failed": [ROW, ...], '
+        '"skipped": [{"path": TEXT, "reason": TEXT}, ...]}'
     ),
     examples=(
         ("youku upload holiday.avi", "Publish a free movie under its file name."),
         ("youku upload feature.mkv --charge --title 'The Feature' --price 9.90", "A paid one."),
         ("youku upload *.mp4 --jobs 3 --json", "Several, three at once, with one document about all of them."),
         ("youku upload ~/Videos --recursive", "All files of a directory and those below it."),
+        ("youku upload --from list.csv --jobs 2", "The files of a list, with their titles and prices."),
         ("ffmpeg -i in.mov -f matroska - | youku upload - --title Holiday", "What another program makes."),
     ),
 )
-@click.argument("paths", metavar="PATH...", nargs=-1, required=True, type=click.Path(path_type=Path, readable=False))
+@click.argument("paths", metavar="PATH...", nargs=-1, type=click.Path(path_type=Path, readable=False))
+@click.option("--from", "source", metavar="LIST", help="A CSV file that names the files; `-` for standard input.")
 @click.option("--title", help="The title (the file's name).")
 @click.option("--description", default="", help="What it is about.")
 @click.option("--charge", is_flag=True, help="A paid movie; without it, it is free.")
@@ -77,18 +75,36 @@ def parse_price(_context: click.Context, _parameter: click.Parameter, value: str
 @click.option("--limit-rate", metavar="RATE", help="Bytes per second at most, of all together: 500k, 2.5M, 1G.")
 @pass_app
 def upload(
-    app: App, /, paths: tuple[Path, ...], recursive: bool, jobs: int, limit_rate: str | None, **options: Any
+    app: App,
+    /,
+    paths: tuple[Path, ...],
+    source: str | None,
+    recursive: bool,
+    jobs: int,
+    limit_rate: str | None,
+    **options: Any,
 ) -> None:
     """Send files and publish them (administrators); PATH may be `-` for standard input.
 
     An upload that was cut off goes on where it stopped when the same command is repeated; one from standard input,
     whose bytes come only once, survives lost connections but not the end of the command.
+
+    A list (--from) is CSV in UTF-8 whose first line names its columns: path (relative to the list), and if you like
+    title, description, price, vip_price (yuan) and free (yes or no; without it, what has no price is free). All of it
+    is checked before anything is sent. A file whose bytes are published already, under whatever title, is reported and
+    left alone; so the same command can be repeated until nothing fails. Its exit code is that of the first failure.
     """
     from client_cli.pace import shared_pacer
 
-    movie_options = _movie_options(len(paths), **options)
+    if source is not None:
+        _require_nothing_besides(paths, recursive, options)
+        _upload_list(app, source, jobs, limit_rate, options["again"])
+        return
+    if not paths:
+        raise BadRequest("Name the files to upload, or a list of them with --from.")
+    chosen = movie_options(**options)
     files, skipped = files_below(paths) if recursive else (list(paths), [])
-    _check_paths(files, recursive, movie_options["title"])
+    _check_paths(files, recursive, chosen["title"])
     pacer = shared_pacer(limit_rate, max(min(jobs, len(files)), 1))
     for entry in skipped:
         app.message(f"Skipped {text.visible(entry['path'])}: {entry['reason']}.")
@@ -96,23 +112,74 @@ def upload(
     def send(youku: Client, path: Path, bars: Bars) -> Result:
         with bars.showing(text.visible(readable(path.name))) as progress:
             if path == STANDARD_INPUT:
-                movie = youku.upload_stream(sys.stdin.buffer, progress=progress, limit_rate=pacer, **movie_options)
+                movie = youku.upload_stream(sys.stdin.buffer, progress=progress, limit_rate=pacer, **chosen)
             else:
-                telling = _telling_of_a_resume(app, path, progress)
-                movie = youku.upload(path, progress=telling, limit_rate=pacer, **movie_options)
+                telling = telling_of_a_resume(app, path, progress)
+                movie = youku.upload(path, progress=telling, limit_rate=pacer, **chosen)
         words = f"{movie.id}  {text.visible(movie.name)}  ({text.size(movie.size)})"
-        return Result({"path": readable(path), "movie": movie}, movie.id, words)
+        return Result({"path": readable(path), "outcome": "uploaded", "movie": movie}, movie.id, words)
 
     run_batch(
         app,
         "uploaded",
         files,
         send,
-        lambda path: {"path": readable(path)},
+        lambda path: {"path": readable(path), "outcome": "failed"},
         jobs=jobs,
-        besides={"skipped": skipped},
+        besides={"existing": [], "skipped": skipped},
         stopped=STREAM_STOPPED if STANDARD_INPUT in files else STOPPED,
     )
+
+
+def _upload_list(app: App, source: str, jobs: int, limit_rate: str | None, again: bool) -> None:
+    from client_cli.pace import shared_pacer
+
+    files = read_wanted(app, source)
+    publishing = Publishing(app, shared_pacer(limit_rate, min(jobs, len(files))), again)
+    kinds = (Outcome.UPLOADED, Outcome.EXISTS, Outcome.FAILED)
+    publish_all(publishing, files, kinds, jobs=jobs, besides={"skipped": []})
+
+
+def read_wanted(app: App, source: str) -> list[Wanted]:
+    """The files of a list; raises `BadRequest`, after a line about each row that is wrong."""
+    from client_cli.lists import read_list
+
+    name = "standard input" if source == "-" else source
+    try:
+        content = _content(source)
+        listed, bad = read_list(content, Path() if source == "-" else Path(source).parent)
+    except FileNotFoundError:
+        raise NotFound(f"There is no list {source}.", path=source) from None
+    except OSError as problem:
+        raise BadRequest(f"{source} cannot be read: {problem.strerror}.", path=source) from None
+    except BadRequest as problem:
+        raise BadRequest(f"{text.visible(readable(name))}: {problem.message}", **problem.facts) from None
+    for row in bad:
+        app.message(f"{text.visible(readable(name))}, line {row.line}: {row.message}")
+    if bad:
+        rows = [{"line": row.line, "message": row.message} for row in bad]
+        lines = ", ".join(str(row.line) for row in bad)
+        raise BadRequest(f"Rows that are wrong: {len(bad)} (line {lines}); nothing was sent.", rows=rows)
+    if not listed:
+        raise BadRequest(f"{text.visible(readable(name))} names no file.")
+    return [Wanted(row.path, row.options, row.line) for row in listed]
+
+
+def _content(source: str) -> bytes:
+    """What stands in the file, or comes from standard input."""
+    from client_cli.lists import LARGEST_LIST
+
+    with ExitStack() as opened:
+        stream = sys.stdin.buffer if source == "-" else opened.enter_context(open(source, "rb"))
+        content = stream.read(LARGEST_LIST + 1)
+    if len(content) > LARGEST_LIST:
+        raise BadRequest(f"That is no list: it has more than {text.size(LARGEST_LIST)}.")
+    return content
+
+
+def _require_nothing_besides(paths: tuple[Path, ...], recursive: bool, options: dict[str, Any]) -> None:
+    if paths or recursive or any(value for name, value in options.items() if name != "again"):
+        raise BadRequest("With --from the list says it all: only --again, --jobs and --limit-rate go with it.")
 
 
 def _check_paths(files: list[Path], recursive: bool, title: str | None) -> None:
@@ -122,22 +189,6 @@ def _check_paths(files: list[Path], recursive: bool, title: str | None) -> None:
         raise BadRequest("--title is for a single file: give several files their titles one by one.")
     if STANDARD_INPUT in files and (title is None or len(files) > 1 or recursive):
         raise BadRequest("Standard input is uploaded alone, and has no name: give it a --title.")
-
-
-def _telling_of_a_resume(app: App, path: Path, progress: ProgressCallback) -> ProgressCallback:
-    """The same progress, and a message where the server has the beginning of the file from an earlier upload."""
-    begun = False
-
-    def tell(step: Progress) -> None:
-        nonlocal begun
-        if step.phase is Phase.TRANSFERRING and not begun:
-            begun = True
-            if step.done and step.total is not None:
-                held = f"{text.size(step.done)} of {text.size(step.total)}"
-                app.message(f"{text.visible(readable(path.name))}: the server has {held} already; resuming from there.")
-        progress(step)
-
-    return tell
 
 
 @click.group(
@@ -202,8 +253,8 @@ def _done(app: App, upload: Upload) -> str:
     return app.output.size(upload.offset)
 
 
-def _movie_options(
-    count: int,
+def movie_options(
+    *,
     title: str | None,
     description: str,
     charge: bool,
@@ -211,8 +262,7 @@ def _movie_options(
     vip_price: int | None,
     again: bool,
 ) -> dict[str, Any]:
-    if title is not None and count > 1:
-        raise BadRequest("--title is for a single file: give several files their titles one by one.")
+    """The options of a command as arguments of `Client.upload`; raises `BadRequest`."""
     if not charge and (price is not None or vip_price is not None):
         raise BadRequest("--price and --vip-price are for paid movies: add --charge.")
     return {

@@ -19,9 +19,9 @@ from scramp import ScramException, ScramMechanism
 
 from client_cli.titles import comparable
 from youku_evloop.errors import (
-    Conflict,
     IntegrityFailure,
     LoginFailed,
+    MovieExists,
     NameTaken,
     NotFound,
     NotLoggedIn,
@@ -276,6 +276,12 @@ class Conversation:
             raise NotFound(f"There is no movie {movie}.", movie=movie)
         return {"movie": self.peer.movies[movie]}
 
+    def find(self, body: int, size: int, fingerprint: str) -> dict[str, Any]:
+        self.require_user()
+        blobs = self.peer.blobs
+        found = [movie for number, movie in self.peer.movies.items() if fingerprint_of(blobs[number]) == fingerprint]
+        return {"movies": [movie for movie in found if movie["size"] == size]}
+
     def delete(self, body: int, movie: int) -> dict[str, Any]:
         found = self.show(body, movie)
         self.peer.deleted[movie] = self.peer.movies.pop(movie)
@@ -304,7 +310,7 @@ class Conversation:
             if fingerprint_of(self.peer.blobs[number]) == fingerprint:
                 known = True
                 if movie["name"] == name and not options["again"]:
-                    raise Conflict(f"Movie {number} is this.", movie=number)
+                    raise MovieExists(f"Movie {number} is this.", movie=number)
         upload = next(
             (upload for upload in self.peer.uploads.values() if fingerprint and upload["fingerprint"] == fingerprint),
             None,
@@ -393,6 +399,7 @@ HANDLERS: dict[str, Callable[..., dict[str, Any]]] = {
     "movie.delete": Conversation.delete,
     "movie.restore": Conversation.restore,
     "movie.read": Conversation.read,
+    "movie.find": Conversation.find,
     "movie.hash": Conversation.hash_beginning,
     "upload.create": Conversation.create,
     "upload.write": Conversation.write,

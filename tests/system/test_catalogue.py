@@ -153,6 +153,7 @@ USERS: Final[dict[str, dict[str, Any]]] = {
     "movie.list": {},
     "movie.show": {"movie": 1},
     "movie.read": {"movie": 1},
+    "movie.find": {"size": 1, "fingerprint": HASH},
     "movie.hash": {"movie": 1, "length": 0},
 }
 

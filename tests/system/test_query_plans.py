@@ -362,6 +362,7 @@ EXERCISES: Final[Mapping[str, Callable[[Conversation], object]]] = {
     "movie.list": list_movies,
     "movie.show": lambda talk: talk.ask("movie.show", movie=talk.movie()),
     "movie.read": read_movie,
+    "movie.find": lambda talk: talk.ask("movie.find", size=SIZE, fingerprint="0" * 64),
     "movie.hash": lambda talk: talk.ask("movie.hash", movie=talk.movie(), length=1),
     "movie.delete": restore_movie,
     "movie.restore": restore_movie,

@@ -41,6 +41,11 @@ class MissedSearches(Request, tag="search.missed"):
     limit: int = 20
 
 
+class FindMovies(Request, tag="movie.find"):
+    size: int
+    fingerprint: str
+
+
 class OneMovie(Request):
     movie: Id
 
@@ -82,6 +87,11 @@ def list_movies(call: Call, arguments: ListMovies) -> Results:
 def search_movies(call: Call, arguments: SearchMovies) -> Results:
     a = arguments
     return _page(*search.find(call.library, call.who, a.query, a.type, a.limit, a.cursor, a.remember))
+
+
+def find_movies(call: Call, arguments: FindMovies) -> Results:
+    found = catalogue.find(arguments.size, arguments.fingerprint)
+    return {"movies": [catalogue.as_json(movie) for movie in found]}
 
 
 def recent_searches(call: Call, arguments: RecentSearches) -> Results:
@@ -133,6 +143,7 @@ def _page(movies: list[Movie], following: str | None) -> Results:
 COMMANDS: Final = (
     Command(ListMovies, Access.USER, list_movies),
     Command(ShowMovie, Access.USER, show_movie),
+    Command(FindMovies, Access.USER, find_movies),
     Command(ReadMovie, Access.USER, read_movie),
     Command(HashMovie, Access.USER, hash_movie),
     Command(DeleteMovie, Access.ADMIN, delete_movie),

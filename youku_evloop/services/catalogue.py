@@ -108,6 +108,14 @@ def get(movie_id: int) -> Movie:
     return movie
 
 
+def find(size: int, fingerprint: str) -> list[Movie]:
+    """Movies of this size and fingerprint, oldest first: these very bytes, if the hash is the same too."""
+    if not 0 < size < 2**63:
+        raise BadRequest("`size` is the number of bytes, at least 1.")
+    twins = Movie.select(fingerprint=fingerprint, file_size=size, is_delete=False).join(Movie.user)
+    return twins.order_by(Movie.id).limit(MOST_ROWS).all()
+
+
 def delete(library: Library, movie_id: int, who: Caller | None = None) -> Movie:
     """Take a movie out of the lists; its history stays, and for a while its bytes. Raises `NotFound`."""
     movie = get(movie_id)
