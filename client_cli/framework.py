@@ -75,6 +75,18 @@ def _common_options() -> list[click.Option]:
     ]
 
 
+def long_name(option: click.Option) -> str:
+    """As its page calls it: `--jobs`."""
+    return max(option.opts, key=len)
+
+
+def variable(path: str, option: click.Option) -> str:
+    """What stands for an option in the environment: YOUKU_SERVER for `youku --server`, YOUKU_LIST_LIMIT for
+    `youku list --limit`."""
+    words = f"{path} {long_name(option).lstrip('-')}"
+    return words.replace(" ", "_").replace("-", "_").upper()
+
+
 class Described(click.Command):
     """Help in a fixed order: usage, what it does, arguments, options, examples, common options."""
 
@@ -86,13 +98,25 @@ class Described(click.Command):
         """The names of the common options among the parameters."""
         return {option.name for option in _common_options() if option.name}
 
+    def own_options(self) -> list[click.Option]:
+        """Those that only this command has."""
+        common = self.common_names() | {"version"}
+        return [option for option in self.params if isinstance(option, click.Option) and option.name not in common]
+
+    def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
+        if ctx.auto_envvar_prefix:
+            for option in self.params:
+                if isinstance(option, click.Option) and option.allow_from_autoenv:
+                    option.envvar = variable(ctx.auto_envvar_prefix, option)
+        return super().parse_args(ctx, args)
+
     def format_options(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
         common = self.common_names()
         own: list[tuple[str, str]] = []
         shared: list[tuple[str, str]] = []
         for parameter in self.get_params(ctx):
             record = parameter.get_help_record(ctx)
-            if record is not None:
+            if record is not None and isinstance(parameter, click.Option):
                 (shared if parameter.name in common else own).append(record)
         if own:
             with formatter.section("Options"):
@@ -107,6 +131,13 @@ class Described(click.Command):
         if shared:
             with formatter.section("Common options"):
                 formatter.write_dl(shared)
+        self._format_variables(ctx, formatter)
+
+    def _format_variables(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        options = self.own_options()
+        example = f", {variable(ctx.command_path, options[0])} for {long_name(options[0])}" if options else ""
+        with formatter.section("Environment"):
+            formatter.write_text(f"Every option has a variable: YOUKU_SERVER for --server{example}.")
 
 
 class YoukuCommand(Described):

@@ -17,6 +17,7 @@ import click
 from client_cli import __version__, text
 from client_cli.app import App
 from client_cli.framework import YoukuGroup
+from client_cli.output import Form
 from youku_evloop.errors import BadRequest, ExitCode, Interrupted, YoukuError
 
 COMMANDS: Final = {
@@ -71,7 +72,7 @@ EXAMPLES: Final = (
 
 
 @click.group(cls=YoukuGroup, lazy=COMMANDS, examples=EXAMPLES, invoke_without_command=True)
-@click.version_option(__version__, prog_name="youku", message="%(prog)s %(version)s")
+@click.version_option(__version__, prog_name="youku", message="%(prog)s %(version)s", allow_from_autoenv=False)
 @click.pass_context
 def cli(context: click.Context) -> None:
     """Videos of your own library: look, download, and, for administrators, upload."""
@@ -153,7 +154,7 @@ def _report(app: App, error: YoukuError, wants_json: bool) -> int:
         import traceback
 
         traceback.print_exception(error)
-    if wants_json or app.overrides.get("json") or app.overrides.get("json_lines"):
+    if wants_json or _is_asked_for_json(app):
         import json
 
         fields = {"ok": False, "error": error.code, "message": error.message}
@@ -166,6 +167,14 @@ def _report(app: App, error: YoukuError, wants_json: bool) -> int:
 
         say_candidates(app, error)
     return error.exit_code
+
+
+def _is_asked_for_json(app: App) -> bool:
+    """By an option, a variable, or the profile, as far as it can be read."""
+    try:
+        return app.settings.form in (Form.JSON, Form.JSON_LINES)
+    except YoukuError:
+        return bool(app.overrides.get("json") or app.overrides.get("json_lines"))
 
 
 def _refused(problem: OSError) -> YoukuError:

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 import click
 
-from client_cli.framework import Described
+from client_cli.framework import Described, variable
 from client_cli.main import cli
 from youku_evloop.errors import BY_CODE, ExitCode
 
@@ -58,9 +58,11 @@ VARIABLES = """\
 
 | variable | |
 |---|---|
-| `YOUKU_SERVER` | `--server`; and so for every option: `YOUKU_RETRY`, `YOUKU_JSON`, `YOUKU_LIST_LIMIT` |
+| `YOUKU_SERVER`, `YOUKU_LIST_LIMIT`, ... | every option has one: those of the tables on this page |
 | `YOUKU_TOKEN` | a session token, instead of the one that `youku login` left |
 | `YOUKU_PASSWORD` | the password, where nobody is there to type it |
+| `YOUKU_NEW_PASSWORD` | the one to change to with `youku passwd` |
+| `LC_ALL`, `LC_MESSAGES`, `LANG` | the language of messages: Chinese where it begins with `zh`, otherwise English |
 | `NO_COLOR` | no colours on a terminal |
 | `XDG_STATE_HOME`, `XDG_CONFIG_HOME` | where `youku/sessions.json`, `youku/known_servers` and `youku/config.toml` are |
 
@@ -99,10 +101,9 @@ def _commands(context: click.Context, group: click.Group) -> Iterator[str]:
         yield f"## `{path}`"
         yield f"    {' '.join([path, *_usage(command)])}"
         yield _paragraphs(command.help or "")
-        options = [option for option in command.params if isinstance(option, click.Option)]
-        own = [option for option in options if option.name not in command.common_names()]
+        own = command.own_options()
         if own:
-            yield _options(own)
+            yield _options(path, own)
         if command.document:
             yield f"With `--json`: `{command.document}`"
         examples = [f"    $ {line}\n        {meaning}" for line, meaning in command.examples]
@@ -118,9 +119,9 @@ def _usage(command: click.Command) -> list[str]:
     return [*words, "[COMMAND]"] if isinstance(command, click.Group) else words
 
 
-def _options(options: list[click.Option]) -> str:
-    rows = [f"| {_names(option)} | {option.help or ''} |" for option in options]
-    return "\n".join(["| option | |", "|---|---|", *rows])
+def _options(path: str, options: list[click.Option]) -> str:
+    rows = [f"| {_names(option)} | {option.help or ''} | `{variable(path, option)}` |" for option in options]
+    return "\n".join(["| option | | variable |", "|---|---|---|", *rows])
 
 
 def _names(option: click.Option) -> str:
@@ -136,7 +137,7 @@ def _choices(parameter: click.Parameter) -> str:
 
 def _common_options() -> str:
     common = [option for option in cli.params if isinstance(option, click.Option) and option.name in cli.common_names()]
-    return f"## Common options\n\nBefore the command or after it, the same.\n\n{_options(common)}"
+    return f"## Common options\n\nBefore the command or after it, the same.\n\n{_options('youku', common)}"
 
 
 def _exit_codes() -> str:

@@ -44,7 +44,6 @@ COLUMNS = (
 @click.option(
     "--type",
     "kind",
-    envvar="YOUKU_LIST_TYPE",
     type=click.Choice(["all", "free", "charge", "deleted"]),
     default="all",
     help="Which movies (all); deleted ones are for administrators.",

@@ -11,7 +11,7 @@ from typing import Final
 import click
 import pytest
 
-from client_cli.framework import Described
+from client_cli.framework import Described, variable
 from client_cli.main import cli
 from client_cli.reference import every_command, page
 from tests.client.command import Command
@@ -44,6 +44,35 @@ def test_every_command_says_what_it_does_and_shows_it(path: str) -> None:
 def test_every_option_is_explained(path: str) -> None:
     for option in COMMANDS[path].params:
         assert not isinstance(option, click.Option) or option.help, option.name
+
+
+@pytest.mark.parametrize("path", COMMANDS)
+def test_every_command_has_every_form_of_output(path: str) -> None:
+    options = {name for option in COMMANDS[path].params for name in option.opts}
+    assert options >= {"--json", "--json-lines", "--quiet", "--progress", "--no-input", "--retry", "--timeout"}
+
+
+@pytest.mark.parametrize("path", ["youku", *COMMANDS])
+def test_every_option_has_the_variable_that_the_page_shows(path: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    described = COMMANDS.get(path, cli)
+    assert isinstance(described, Described)
+    prefix = path.replace(" ", "_").replace("-", "_").upper()
+    context = click.Context(described, info_name=path, auto_envvar_prefix=prefix, resilient_parsing=True)
+    described.parse_args(context, [])
+    own = described.own_options()
+    for option in [option for option in described.params if isinstance(option, click.Option)]:
+        name = variable(path, option)
+        if option.name == "version":
+            assert option.resolve_envvar_value(context) is None, "YOUKU_VERSION may be anything"
+            continue
+        monkeypatch.setenv(name, "1")
+        assert option.resolve_envvar_value(context) == "1", name
+        assert f"`{name}`" in page() or option not in own, name
+
+
+def test_no_secret_is_an_option() -> None:
+    names = {name for described in COMMANDS.values() for option in described.params for name in option.opts}
+    assert not [name for name in names if any(word in name for word in ("password", "token", "secret"))]
 
 
 @pytest.mark.parametrize("path", COMMANDS)
