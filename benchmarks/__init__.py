@@ -1,1 +1,1 @@
-"""Measurements beside the best of Youku's peers. `python -m benchmarks.transfer --help`, and so on."""
+"""Measurements beside the best of Youku's peers: `benchmarks/run --help`."""

@@ -1,17 +1,14 @@
 """What many connections cost the server, and what they cost each other.
 
-    python -m benchmarks.connections               about a minute
-    python -m benchmarks.connections --quick       a tenth of the clients: whether it works at all
-    python -m benchmarks.connections --json
-    python -m benchmarks.connections --limit turn=262144       with other limits of the server
+    benchmarks/run connections
 
 Memory is what the server's resident set grows by, divided by the clients. Times are those of pings that one client
 sends, one after the other, from a process that does nothing else; what the others do, they do in other processes.
+`idle` measures clients at rest, beside other servers.
 """
 
 from __future__ import annotations
 
-import argparse
 import json
 import multiprocessing
 import select
@@ -31,17 +28,15 @@ from benchmarks.crowd import (
     Crowd,
     add_account,
     add_hollow_movie,
-    cpu_seconds,
     frame,
     jain,
     ping_times,
     quantile,
     raise_descriptor_limit,
-    resident,
 )
-from benchmarks.harness import ServerProcess, enter_namespace, free_port, serving
+from benchmarks.harness import MICROSECONDS, MILLISECONDS, Bench, ServerProcess, free_port, serving
+from benchmarks.tables import Table
 
-IDLE: Final = 10_000
 ENCRYPTED: Final = 2_000
 SLOW: Final = 5_000
 BULK: Final = 20
@@ -58,76 +53,56 @@ SLOW_PACE: Final = 50
 SHORT_OF_DESCRIPTORS: Final = 600
 FULL_SECONDS: Final = 3.0
 
-Figures = dict[str, Any]
+Figures = tuple[float, ...]
 Move = Callable[[socket.socket], int]
 """Moves some bytes on a socket; answers how many."""
 
 
-class Bench:
-    """Runs servers on fresh libraries."""
-
-    def __init__(self, options: argparse.Namespace) -> None:
-        self.scale = 0.1 if options.quick else 1.0
-        self._limits = [f"--limit={limit}" for limit in options.limit]
-
-    def some(self, count: int) -> int:
-        """So many, or fewer where all is smaller."""
-        return int(count * self.scale)
-
-    @contextmanager
-    def server(self, *options: str, launcher: tuple[str, ...] = ()) -> Iterator[tuple[ServerProcess, str, int]]:
-        """A server, a token of its administrator, and a large movie."""
-        with tempfile.TemporaryDirectory(prefix="youku-benchmark-") as directory:
-            data, port = Path(directory), free_port()
-            command = [sys.executable, "-m", "youku_evloop.cli", "run", "--data", directory, "--log-level", "warning"]
-            listen = [f"--listen=127.0.0.1:{port}", *self._limits, *options]
-            token = add_account(data, "alice")
-            movie = add_hollow_movie(data, MOVIE)
-            with serving([*launcher, *command, *listen], port) as process:
-                yield process, token, movie
+def measure(bench: Bench) -> Iterator[Table]:
+    """One crowd after the other."""
+    raise_descriptor_limit()
+    yield encrypted(bench)
+    yield slow(bench)
+    yield bulk(bench, "downloads", take_movie)
+    yield bulk(bench, "uploads", give_bytes)
+    yield full(bench)
 
 
-# -- clients at rest
+@contextmanager
+def youku(*options: str, launcher: tuple[str, ...] = ()) -> Iterator[tuple[ServerProcess, str, int]]:
+    """A server on a fresh library, a token of its administrator, and a large movie."""
+    with tempfile.TemporaryDirectory(prefix="youku-benchmark-") as directory:
+        data, port = Path(directory), free_port()
+        command = [sys.executable, "-m", "youku_evloop.cli", "run", "--data", directory, "--log-level", "warning"]
+        token = add_account(data, "alice")
+        movie = add_hollow_movie(data, MOVIE)
+        with serving([*launcher, *command, f"--listen=127.0.0.1:{port}", *options], port) as process:
+            yield process, token, movie
 
 
-def idle(bench: Bench) -> Figures:
-    """Memory of clients that have logged in and wait, and a ping beside them."""
-    count = bench.some(IDLE)
-    with bench.server() as (server, token, _), Crowd(server.port, token) as crowd, Crowd(server.port, token) as pinger:
-        pinger.join(1)
-        crowd.join(bench.some(500))  # what a crowd needs once, whatever its size
-        before, alone = resident(server.pid), pings(bench, server, pinger)
+def encrypted(bench: Bench) -> Table:
+    """Memory of clients that wait, through TLS."""
+    count, first = bench.some(ENCRYPTED, 50), bench.some(200, 10)
+    with youku("--tls", "auto") as (server, token, _), Crowd(server.port, token, tls=True) as crowd:
+        crowd.join(first)
+        before = server.resident_bytes()
         crowd.join(count)
-        memory = (resident(server.pid) - before) / count
-        return {
-            "clients": count,
-            "bytes_each": memory,
-            "ping_alone": alone,
-            "ping_beside": pings(bench, server, pinger),
-        }
-
-
-def encrypted(bench: Bench) -> Figures:
-    """The same through TLS."""
-    count = bench.some(ENCRYPTED)
-    with bench.server("--tls", "auto") as (server, token, _), Crowd(server.port, token, tls=True) as crowd:
-        crowd.join(bench.some(200))
-        before = resident(server.pid)
-        crowd.join(count)
-        return {"clients": count, "bytes_each": (resident(server.pid) - before) / count}
+        memory = (server.resident_bytes() - before) / count / 1024
+    return Table(f"{count:,} idle connections through TLS", ("KiB each",), {"youku": (memory,)})
 
 
 def pings(bench: Bench, server: ServerProcess, crowd: Crowd) -> Figures:
     """Times in milliseconds, and the server's CPU for one, in microseconds."""
-    count = bench.some(PINGS)
+    count = bench.some(PINGS, 100)
     ping_times(crowd.socks[0], 100)
-    cpu = cpu_seconds(server.pid)
+    cpu = server.cpu_seconds()
     times = ping_times(crowd.socks[0], count)
-    return {
-        "p50_ms": quantile(times, 0.5) * 1000,
-        "p99_ms": quantile(times, 0.99) * 1000,
-        "cpu_us": (cpu_seconds(server.pid) - cpu) / count * 1e6,
-    }
+    return (*quantiles(times), (server.cpu_seconds() - cpu) / count * MICROSECONDS)
+
+
+def quantiles(times: list[float]) -> Figures:
+    """Median and 99th percentile, in milliseconds."""
+    return quantile(times, 0.5) * MILLISECONDS, quantile(times, 0.99) * MILLISECONDS
 
 
 # -- clients that keep the server busy
@@ -149,14 +124,16 @@ def elsewhere(work: Callable[..., Any], *arguments: Any) -> Iterator[Connection]
         process.join()
 
 
-def slow(bench: Bench) -> Figures:
+def slow(bench: Bench) -> Table:
     """A ping beside clients that each take a few KiB of a download now and then."""
-    count = bench.some(SLOW)
-    with bench.server() as (server, token, movie), Crowd(server.port, token) as pinger:
+    count = bench.some(SLOW, 50)
+    with youku() as (server, token, movie), Crowd(server.port, token) as pinger:
         pinger.join(1)
         alone = pings(bench, server, pinger)
         with elsewhere(read_slowly, server.port, token, movie, count):
-            return {"clients": count, "ping_alone": alone, "ping_beside": pings(bench, server, pinger)}
+            beside = pings(bench, server, pinger)
+    title, columns = f"a ping beside {count:,} slow downloads", ("p50 ms", "p99 ms", "CPU µs")
+    return Table(title, columns, {"alone": alone, "beside them": beside})
 
 
 def read_slowly(pipe: Connection, port: int, token: str, movie: int, count: int) -> None:
@@ -173,29 +150,19 @@ def read_slowly(pipe: Connection, port: int, token: str, movie: int, count: int)
                 return
 
 
-def bulk_down(bench: Bench) -> Figures:
-    """Downloads beside a ping."""
-    return bulk(bench, take_movie)
-
-
-def bulk_up(bench: Bench) -> Figures:
-    """Uploads beside a ping."""
-    return bulk(bench, give_bytes)
-
-
-def bulk(bench: Bench, work: Callable[..., None]) -> Figures:
+def bulk(bench: Bench, what: str, work: Callable[..., None]) -> Table:
     """How evenly transfers share, and a ping beside them."""
-    with bench.server() as (server, token, movie), Crowd(server.port, token) as pinger:
+    seconds = bench.some(BULK_SECONDS, 0.1)
+    with youku() as (server, token, movie), Crowd(server.port, token) as pinger:
         pinger.join(1)
-        with elsewhere(work, server.port, token, movie, BULK_SECONDS * bench.scale) as pipe:
+        with elsewhere(work, server.port, token, movie, seconds) as pipe:
             times = []
             while not pipe.poll():
                 times += ping_times(pinger.socks[0], 10)
             shares = pipe.recv()
-        times.sort()
-        rate = sum(shares) / MIB / (BULK_SECONDS * bench.scale)
-        ping = {"p50_ms": quantile(times, 0.5) * 1000, "p99_ms": quantile(times, 0.99) * 1000}
-        return {"transfers": BULK, "jain": jain(shares), "mib_per_second": rate, "ping_beside": ping}
+    columns = ("p50 ms", "p99 ms", "Jain's index", "MiB/s of all")
+    figures = (*quantiles(sorted(times)), jain(shares), sum(shares) / MIB / seconds)
+    return Table(f"a ping beside {BULK} {what}", columns, {"beside them": figures})
 
 
 def take_movie(pipe: Connection, port: int, token: str, movie: int, seconds: float) -> None:
@@ -265,65 +232,21 @@ def share_out(pipe: Connection, crowd: Crowd, seconds: float, events: int, move:
 # -- more clients than descriptors
 
 
-def full(bench: Bench) -> Figures:
+def full(bench: Bench) -> Table:
     """CPU while nobody more can be let in, and how soon somebody can be when others have gone."""
     limited = ("sh", "-c", f'ulimit -n {SHORT_OF_DESCRIPTORS}; exec "$@"', "sh")
-    with bench.server(launcher=limited) as (server, token, _), ExitStack() as stack:
+    seconds = bench.some(FULL_SECONDS, 0.1)
+    with youku(launcher=limited) as (server, token, _), ExitStack() as stack:
         crowd = stack.enter_context(Crowd(server.port, token))
         crowd.join(SHORT_OF_DESCRIPTORS - 64)  # what is in reserve
         waiting = stack.enter_context(socket.create_connection(("127.0.0.1", server.port)))
         waiting.sendall(PING)
-        cpu = cpu_seconds(server.pid)
-        time.sleep(FULL_SECONDS)
-        cpu = cpu_seconds(server.pid) - cpu
+        cpu = server.cpu_seconds()
+        time.sleep(seconds)
+        cpu = server.cpu_seconds() - cpu
         began = time.perf_counter()
         crowd.socks.pop().close()
         waiting.recv(100)
         recovery = time.perf_counter() - began
-        return {"clients": len(crowd.socks), "cpu_per_second": cpu / FULL_SECONDS, "recovery_seconds": recovery}
-
-
-MEASUREMENTS: Final = {
-    "idle": idle,
-    "encrypted": encrypted,
-    "slow": slow,
-    "downloads": bulk_down,
-    "uploads": bulk_up,
-    "full": full,
-}
-
-
-def print_figures(name: str, figures: Figures) -> None:
-    """For people."""
-    flat: dict[str, Any] = {}
-    for key, value in figures.items():
-        flat |= {f"{key}.{inner}": v for inner, v in value.items()} if isinstance(value, dict) else {key: value}
-    print(f"\n{name}")
-    for key, value in flat.items():
-        print(f"    {key:<24}{value:>14,.3f}" if isinstance(value, float) else f"    {key:<24}{value:>14,}")
-    sys.stdout.flush()
-
-
-def main() -> None:
-    """Parse the options and measure."""
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--quick", action="store_true", help="a tenth of the clients and of the time")
-    parser.add_argument("--only", choices=list(MEASUREMENTS), action="append", help="may be repeated")
-    parser.add_argument("--limit", action="append", default=[], metavar="NAME=NUMBER", help="of the server")
-    parser.add_argument("--json", action="store_true")
-    options = parser.parse_args()
-    enter_namespace("benchmarks.connections")
-    most, bench = raise_descriptor_limit(), Bench(options)
-    if most < bench.some(IDLE):
-        sys.exit(f"{bench.some(IDLE)} clients need more descriptors than this process may have: see `ulimit -H -n`.")
-    found = {}
-    for name in options.only or MEASUREMENTS:
-        found[name] = MEASUREMENTS[name](bench)
-        if not options.json:
-            print_figures(name, found[name])
-    if options.json:
-        print(json.dumps(found, indent=2))
-
-
-if __name__ == "__main__":
-    main()
+        figures = (len(crowd.socks) + 1, cpu / seconds * 100, recovery * MILLISECONDS)
+    return Table("out of descriptors", ("clients", "CPU %", "recovery ms"), {"youku": figures})

@@ -8,25 +8,76 @@ the CPU of the transfer itself.
 
 from __future__ import annotations
 
-import json
 import os
+import secrets
 import socket
 import statistics
 import subprocess
 import sys
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager, suppress
+from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Final
+from tempfile import TemporaryDirectory
+from types import TracebackType
+from typing import Final, Self, TypeVar
+
+from benchmarks.tables import Goal, Table
+from tests.support.mariadb import MariaDB
 
 NAMESPACE_MARK: Final = "YOUKU_BENCHMARK_NAMESPACE"
 START_PATIENCE: Final = 20.0
+BASELINE: Final = "bare loop"
+MILLISECONDS: Final = 1e3  # in a second
+MICROSECONDS: Final = 1e6
+MARIADB: Final = (
+    "--innodb-buffer-pool-size=2G", "--innodb-log-file-size=512M", "--max-allowed-packet=64M", "--secure-file-priv=",
+)  # fmt: skip
+"""Room for a million movies; everything else is as the tests have it."""
+
+Amount = TypeVar("Amount")
 
 
-def enter_namespace(module: str) -> None:
-    """Run this program again in a private network namespace, once; without the right to make one, say so and go on."""
+class Bench:
+    """One run of the benchmarks: how thorough it is, and the private MariaDB that its rows share."""
+
+    def __init__(self, *, rounds: int, quick: bool) -> None:
+        self.rounds = 1 if quick else rounds
+        self._quick = quick
+        self._stack = ExitStack()
+        self._mariadb: MariaDB | None = None
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, _: TracebackType | None) -> None:
+        self._stack.close()
+
+    def some(self, amount: Amount, when_quick: Amount) -> Amount:
+        """The one or, where the question is only whether it works at all, the other."""
+        return when_quick if self._quick else amount
+
+    def mariadb(self) -> MariaDB:
+        """Started by whoever asks first."""
+        if self._mariadb is None:
+            directory = Path(self._stack.enter_context(TemporaryDirectory(prefix="youku-benchmark-mariadb-")))
+            self._mariadb = MariaDB(directory, options=() if self._quick else MARIADB)
+            self._mariadb.install()
+            self._stack.callback(self._mariadb.close)
+            self._mariadb.start()
+        return self._mariadb
+
+    @contextmanager
+    def database(self) -> Iterator[str]:
+        """The URL of an empty database, to the end of the block."""
+        name = f"b{secrets.token_hex(4)}"
+        yield self.mariadb().create_database(name)
+        self.mariadb().drop_database(name)
+
+
+def enter_namespace() -> None:
+    """Start again in a private network namespace, once; without the right to make one, say so and go on."""
     if os.environ.get(NAMESPACE_MARK):
         return
     os.environ[NAMESPACE_MARK] = "1"
@@ -34,7 +85,7 @@ def enter_namespace(module: str) -> None:
         print("No right to make a network namespace: the figures include this machine's congestion control.")
         return
     prepare = 'ip link set lo up && sysctl -qw net.ipv4.tcp_congestion_control=reno && exec "$@"'
-    command = ["unshare", "-n", "sh", "-c", prepare, "sh", sys.executable, "-m", module, *sys.argv[1:]]
+    command = ["unshare", "-n", "sh", "-c", prepare, "sh", sys.executable, "-m", "benchmarks", *sys.argv[1:]]
     os.execvp(command[0], command)
 
 
@@ -62,11 +113,9 @@ class ServerProcess:
         return nanoseconds / 1e9
 
     def resident_bytes(self) -> int:
-        """Memory of the process itself."""
-        for line in Path(f"/proc/{self.pid}/status").read_text().splitlines():
-            if line.startswith("VmRSS:"):
-                return int(line.split()[1]) * 1024
-        raise RuntimeError("the process has no VmRSS")
+        """Memory that it and its children really have; what they share counts for each."""
+        pages = (Path(f"/proc/{pid}/statm").read_text().split()[1] for pid in [self.pid, *_descendants(self.pid)])
+        return sum(map(int, pages)) * os.sysconf("SC_PAGE_SIZE")
 
 
 def _descendants(pid: int) -> list[int]:
@@ -128,31 +177,17 @@ def measured(server: ServerProcess, work: Callable[[], object]) -> Sample:
     return Sample(server.cpu_seconds() - cpu, seconds)
 
 
-@dataclass(frozen=True)
-class Row:
-    """One contestant's medians, and its CPU beside the bare loop's."""
-
-    name: str
-    cpu: float
-    seconds: float
-    ratio: float
-
-
-def rows(samples: Mapping[str, Sequence[Sample]], baseline: str) -> list[Row]:
-    """The medians of all contestants; `baseline` has the ratio 1."""
+def compared(
+    title: str,
+    samples: Mapping[str, Sequence[Sample]],
+    unit: str,
+    scale: float,
+    limit: float | None = None,
+) -> Table:
+    """The medians of all contestants, times `scale`, and their CPU beside the bare loop's; `limit` is our goal."""
     cpu = {name: statistics.median(sample.cpu for sample in taken) for name, taken in samples.items()}
     seconds = {name: statistics.median(sample.seconds for sample in taken) for name, taken in samples.items()}
-    return [Row(name, cpu[name], seconds[name], cpu[name] / cpu[baseline]) for name in samples]
-
-
-def print_table(title: str, table: Sequence[Row], unit: str = "") -> None:
-    """For people."""
-    print(f"\n{title}\n{'':16}{'server CPU s' + unit:>18}{'seconds':>10}{'ratio':>8}")
-    for row in table:
-        print(f"{row.name:16}{row.cpu:>18.4f}{row.seconds:>10.3f}{row.ratio:>8.2f}")
-    sys.stdout.flush()
-
-
-def print_json(tables: Mapping[str, Sequence[Row]]) -> None:
-    """For programs: one document."""
-    print(json.dumps({title: [vars(row) for row in table] for title, table in tables.items()}, indent=2))
+    ratios = {name: cpu[name] / cpu[BASELINE] for name in samples}
+    figures = {name: (cpu[name] * scale, seconds[name] * scale, ratios[name]) for name in samples}
+    goal = None if limit is None else Goal.at_most(limit, ratios["youku"], f"x {BASELINE}")
+    return Table(title, (f"CPU {unit}", f"time {unit}", f"x {BASELINE}"), figures, goal, bars=f"x {BASELINE}")

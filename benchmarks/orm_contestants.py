@@ -66,7 +66,7 @@ class OurVideo(orm.Model, table="our_video"):
 
 
 class Ours(Contestant):
-    name = "ours"
+    name = "youku"
 
     def __init__(self, url: str, rows: int) -> None:
         self.database = orm.Database(url)

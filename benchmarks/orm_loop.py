@@ -1,26 +1,26 @@
-"""Point selects by 64 clients over 16 connections, in four ways: python -m benchmarks.orm_loop
+"""Point selects by 64 clients over 16 connections, in four ways.
+
+    benchmarks/run orm_loop
 
 The ORM in the event loop, giving objects and giving rows; the ORM in 16 threads; and aiomysql, giving rows. All ask one
 MariaDB for the same rows, in turns; the figure is queries a second of the client's own CPU time, medians of rounds.
-Needs: pip install aiomysql, and MariaDB's server.
 """
 
 from __future__ import annotations
 
-import argparse
 import asyncio
-import json
 import statistics
-import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
+from functools import partial
 from urllib.parse import unquote, urlsplit
 
 import aiomysql
 
-from benchmarks.orm import databases
+from benchmarks.harness import Bench
 from benchmarks.orm_contestants import CREATED, OurVideo, video
+from benchmarks.tables import Table
 from youku_evloop import orm
 from youku_evloop.kernel.loop import Loop
 from youku_evloop.kernel.runtime import LoopRuntime
@@ -32,25 +32,25 @@ QUERIES = 100  # by each client
 SQL, _ = OurVideo.select(id=1).sql()
 
 
-def ask_for_objects() -> None:
-    for number in range(1, QUERIES + 1):
+def ask_for_objects(queries: int) -> None:
+    for number in range(1, queries + 1):
         OurVideo.select(id=number).get()
 
 
-def ask_for_rows() -> None:
+def ask_for_rows(queries: int) -> None:
     database = orm.current_database()
-    for number in range(1, QUERIES + 1):
+    for number in range(1, queries + 1):
         database.perform(SQL, [number], write=False)
 
 
-def in_loop(url: str, ask: Callable[[], None]) -> None:
+def in_loop(ask: Callable[[int], None], url: str, queries: int) -> None:
     loop = Loop()
     runtime = LoopRuntime(loop)
     database = orm.Database(url, runtime=runtime, pool_size=CONNECTIONS, pool_wait=60.0)
 
     def client(done: orm.Waiter) -> None:
         with database.use():
-            ask()
+            ask(queries)
         done.wake()
 
     def main() -> None:
@@ -65,24 +65,24 @@ def in_loop(url: str, ask: Callable[[], None]) -> None:
     loop.close()
 
 
-def in_threads(url: str) -> None:
+def in_threads(url: str, queries: int) -> None:
     database = orm.Database(url, pool_size=CONNECTIONS, pool_wait=60.0)
 
     def client(_: int) -> None:
         with database.use():
-            ask_for_rows()
+            ask_for_rows(queries)
 
     with ThreadPoolExecutor(CONNECTIONS) as threads:
         list(threads.map(client, range(CLIENTS)))
     database.close()
 
 
-def in_asyncio(url: str) -> None:
+def in_asyncio(url: str, queries: int) -> None:
     parts = urlsplit(url)
     sql = SQL.replace("?", "%s")
 
     async def client(pool: aiomysql.Pool) -> None:
-        for number in range(1, QUERIES + 1):
+        for number in range(1, queries + 1):
             async with pool.acquire() as connection, connection.cursor() as cursor:
                 await cursor.execute(sql, (number,))
                 await cursor.fetchall()
@@ -101,40 +101,36 @@ def in_asyncio(url: str) -> None:
     asyncio.run(main())
 
 
-def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--rounds", type=int, default=5, help="measured rounds (default: %(default)s)")
-    parser.add_argument("--json", action="store_true", help="print one JSON document instead of a table")
-    options = parser.parse_args()
-    ways: dict[str, Callable[[str], None]] = {
-        "loop, rows": lambda url: in_loop(url, ask_for_rows),
-        "loop, objects": lambda url: in_loop(url, ask_for_objects),
-        "16 threads, rows": in_threads,
-        "aiomysql, rows": in_asyncio,
-    }
-    rates: dict[str, list[float]] = {name: [] for name in ways}
-    with databases() as urls:
-        url = urls["MariaDB"]
+WAYS: dict[str, Callable[[str, int], None]] = {
+    "youku, rows": partial(in_loop, ask_for_rows),
+    "youku, objects": partial(in_loop, ask_for_objects),
+    "youku, 16 threads, rows": in_threads,
+    "aiomysql, rows": in_asyncio,
+}
+
+
+def measure(bench: Bench) -> Iterator[Table]:
+    """Queries for each second of CPU."""
+    with bench.database() as url:
         database = orm.Database(url)
         orm.create_all(database, [OurVideo])
         with database.use():
             OurVideo.insert_many(video(number, CREATED) for number in range(1, ROWS + 1))
-        for number in range(options.rounds + 1):
-            for name, way in ways.items():
-                cpu = time.process_time()
-                way(url)
-                if number:  # the first round warms
-                    rates[name].append(CLIENTS * QUERIES / (time.process_time() - cpu))
         database.close()
-    medians = {name: statistics.median(taken) for name, taken in rates.items()}
-    if options.json:
-        json.dump(medians, sys.stdout, indent=2)
-        print()
-        return
-    print(f"{'':20}{'queries per CPU second':>24}{'x aiomysql':>12}")
-    for name, rate in medians.items():
-        print(f"{name:20}{rate:>24.0f}{rate / medians['aiomysql, rows']:>12.2f}")
+        taken = rates(url, bench.some(QUERIES, 5), bench.rounds)
+    medians = {name: statistics.median(each) for name, each in taken.items()}
+    figures = {name: (rate, rate / medians["aiomysql, rows"]) for name, rate in medians.items()}
+    columns = ("queries per CPU s", "x aiomysql")
+    yield Table(f"point selects, {CLIENTS} clients over {CONNECTIONS} connections", columns, figures, bars=columns[0])
 
 
-if __name__ == "__main__":
-    main()
+def rates(url: str, queries: int, rounds: int) -> dict[str, list[float]]:
+    """Queries for each second of CPU, in every round but the first, which warms."""
+    taken: dict[str, list[float]] = {name: [] for name in WAYS}
+    for number in range(rounds + 1):
+        for name, way in WAYS.items():
+            cpu = time.process_time()
+            way(url, queries)
+            if number:
+                taken[name].append(CLIENTS * queries / (time.process_time() - cpu))
+    return taken

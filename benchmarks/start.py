@@ -1,8 +1,6 @@
 """How long `youku` takes to start: `--help`, and a whole `list` against a server, beside Python that does nothing.
 
-    python -m benchmarks.start                 twenty rounds
-    python -m benchmarks.start --quick         two rounds: whether it works at all
-    python -m benchmarks.start --json
+    benchmarks/run start
 
 The goal is less than 150 ms beyond Python's own start. `list` draws its table on a terminal once and
 writes into a pipe once: the table's library is imported only for the first.
@@ -10,23 +8,24 @@ writes into a pipe once: the table's library is imported only for the first.
 
 from __future__ import annotations
 
-import argparse
-import json
 import os
 import pty
 import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from statistics import median
 from typing import Final
 
 from benchmarks.contestants import Youku
-from benchmarks.harness import enter_namespace
+from benchmarks.harness import MILLISECONDS, Bench
+from benchmarks.tables import Goal, Table
 
 ROUNDS: Final = 20
+LIMIT: Final = 150.0
+NOTHING: Final = "python -c pass"
 YOUKU: Final = (sys.executable, str(Path(sys.executable).parent / "youku"))
 MOVIE_SIZE: Final = 1024
 
@@ -47,11 +46,25 @@ def on_a_terminal(command: Sequence[str]) -> None:
 
 
 CONTESTANTS: Final[dict[str, tuple[Callable[[Sequence[str]], None], Sequence[str]]]] = {
-    "python -c pass": (into_a_pipe, (sys.executable, "-c", "pass")),
+    NOTHING: (into_a_pipe, (sys.executable, "-c", "pass")),
     "youku --help": (into_a_pipe, (*YOUKU, "--help")),
     "youku list | cat": (into_a_pipe, (*YOUKU, "list")),
     "youku list": (on_a_terminal, (*YOUKU, "list")),
 }
+
+
+def measure(bench: Bench) -> Iterator[Table]:
+    """Against a server with one movie."""
+    with tempfile.TemporaryDirectory() as name:
+        directory = Path(name)
+        (directory / "file").write_bytes(os.urandom(MOVIE_SIZE))
+        with Youku().serving(directory) as server:
+            os.environ |= {"YOUKU_SERVER": f"127.0.0.1:{server.port}", "XDG_STATE_HOME": name, "XDG_CONFIG_HOME": name}
+            into_a_pipe((*YOUKU, "login", "root"))
+            taken = milliseconds(bench.some(ROUNDS, 1))
+    figures = {name: (time_taken, time_taken - taken[NOTHING]) for name, time_taken in taken.items()}
+    goal = Goal.at_most(LIMIT, max(beyond for _, beyond in figures.values()), "ms beyond Python's own start")
+    yield Table("the command's start", ("ms", "beyond Python's own"), figures, goal, bars="ms")
 
 
 def milliseconds(rounds: int) -> dict[str, float]:
@@ -61,30 +74,5 @@ def milliseconds(rounds: int) -> dict[str, float]:
         for name, (run, command) in CONTESTANTS.items():
             start = time.perf_counter()
             run(command)
-            taken[name].append((time.perf_counter() - start) * 1000)
-    return {name: round(median(times[1:]), 1) for name, times in taken.items()}
-
-
-def main() -> None:
-    """Measure and print."""
-    parser = argparse.ArgumentParser(description=(__doc__ or "").split("\n")[0])
-    parser.add_argument("--quick", action="store_true")
-    parser.add_argument("--json", action="store_true")
-    options = parser.parse_args()
-    enter_namespace("benchmarks.start")
-    with tempfile.TemporaryDirectory() as name:
-        directory = Path(name)
-        (directory / "file").write_bytes(os.urandom(MOVIE_SIZE))
-        with Youku().serving(directory) as server:
-            os.environ |= {"YOUKU_SERVER": f"127.0.0.1:{server.port}", "XDG_STATE_HOME": name, "XDG_CONFIG_HOME": name}
-            into_a_pipe((*YOUKU, "login", "root"))
-            medians = milliseconds(2 if options.quick else ROUNDS)
-    if options.json:
-        print(json.dumps(medians))
-        return
-    for contestant, time_taken in medians.items():
-        print(f"{contestant:20} {time_taken:6.1f} ms")
-
-
-if __name__ == "__main__":
-    main()
+            taken[name].append((time.perf_counter() - start) * MILLISECONDS)
+    return {name: median(times[1:]) for name, times in taken.items()}

@@ -1,8 +1,6 @@
 """Transfers beside the bare loop, nginx and pyftpdlib: one large file, and fifty clients at once.
 
-    python -m benchmarks.transfer                  all rows, three rounds
-    python -m benchmarks.transfer --quick          a small file, one round: whether it works at all
-    python -m benchmarks.transfer --json
+    benchmarks/run transfer
 
 CPU seconds are the server's, per GiB; the ratio is to the bare loop. Downloads are dropped by the client, uploads come
 from a file in the page cache.
@@ -10,32 +8,24 @@ from a file in the page cache.
 
 from __future__ import annotations
 
-import argparse
 import secrets
 import shutil
 import tempfile
-from collections.abc import Callable
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import ExitStack
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass
 from functools import partial
 from importlib.util import find_spec
 from pathlib import Path
 from typing import Final
 
 from benchmarks.contestants import Bare, Contestant, Nginx, Pyftpdlib, Youku
-from benchmarks.harness import (
-    Row,
-    Sample,
-    ServerProcess,
-    enter_namespace,
-    interleave,
-    measured,
-    print_json,
-    print_table,
-    rows,
-)
+from benchmarks.harness import Bench, Sample, ServerProcess, compared, interleave, measured
+from benchmarks.tables import Table
 
 MIB: Final = 1024 * 1024
+GIB: Final = 1024 * MIB
 Job = Callable[[Contestant, ServerProcess, Path], None]
 
 
@@ -60,54 +50,57 @@ def many(job: Job, clients: int, times: int) -> Job:
     return run
 
 
-def race(title: str, job: Job, size: int, total: int, rounds: int) -> list[Row]:
-    """Every contestant on a file of `size` bytes; CPU per GiB of the `total` bytes that one job moves."""
+@dataclass(frozen=True)
+class Entrant:
+    """A contestant that runs, and the file that it serves."""
+
+    contestant: Contestant
+    server: ServerProcess
+    file: Path
+
+
+@contextmanager
+def entrants(size: int) -> Iterator[list[Entrant]]:
+    """Every contestant that there is on this machine, with a file of `size` bytes."""
     contestants: list[Contestant] = [Bare(), Youku()]
     contestants += [Nginx()] if shutil.which("nginx") else []
     contestants += [Pyftpdlib()] if find_spec("pyftpdlib") else []
     with ExitStack() as stack:
         directory = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="youku-benchmark-")))
         directory.chmod(0o755)
-        write_random(directory / "file", size)
-        runs: dict[str, Callable[[], Sample]] = {}
-        for contestant in contestants:
-            server = stack.enter_context(contestant.serving(directory))
-            runs[contestant.name] = partial(measured, server, partial(job, contestant, server, directory / "file"))
-        samples = interleave(runs, rounds)
-    scale = 1024 * MIB / total
-    per_gib = {name: [Sample(s.cpu * scale, s.seconds * scale) for s in taken] for name, taken in samples.items()}
-    table = rows(per_gib, Bare.name)
-    print_table(title, table, "/GiB")
-    return table
+        file = directory / "file"
+        write_random(file, size)
+        yield [Entrant(each, stack.enter_context(each.serving(directory)), file) for each in contestants]
+
+
+def race(field: Sequence[Entrant], job: Job, rounds: int) -> dict[str, list[Sample]]:
+    """All do the same, in turns."""
+    runs = {
+        entrant.contestant.name: partial(
+            measured, entrant.server, partial(job, entrant.contestant, entrant.server, entrant.file)
+        )
+        for entrant in field
+    }
+    return interleave(runs, rounds)
 
 
 def write_random(file: Path, size: int) -> None:
     """A file that no compression and no deduplication can shorten."""
-    block = secrets.token_bytes(MIB)
+    block = secrets.token_bytes(min(size, MIB))
     with file.open("wb") as target:
-        for number in range(size // MIB):
+        for number in range(size // len(block)):
             target.write(number.to_bytes(8, "big") + block[8:])
 
 
-def main() -> None:
-    """Parse the options and race."""
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--quick", action="store_true", help="a small file, one round")
-    parser.add_argument("--rounds", type=int, default=3)
-    parser.add_argument("--json", action="store_true")
-    options = parser.parse_args()
-    enter_namespace("benchmarks.transfer")
-    large, small, rounds = (64 * MIB, MIB, 1) if options.quick else (1024 * MIB, 10 * MIB, options.rounds)
-    plan = {
-        "one download": (download, large, large),
-        "one upload": (upload, large, large),
-        "50 clients download, twice": (many(download, 50, 2), small, small * 100),
-        "50 clients upload": (many(upload, 50, 1), small, small * 50),
-    }
-    tables = {title: race(title, job, size, total, rounds) for title, (job, size, total) in plan.items()}
-    if options.json:
-        print_json(tables)
-
-
-if __name__ == "__main__":
-    main()
+def measure(bench: Bench) -> Iterator[Table]:
+    """One client with a large file, then many with smaller ones."""
+    size = bench.some(GIB, MIB)
+    with entrants(size) as field:
+        for title, job, limit in (("one download", download, 1.15), ("one upload", upload, 1.4)):
+            yield compared(title, race(field, job, bench.rounds), "s/GiB", GIB / size, limit)
+    size, clients = bench.some(10 * MIB, MIB // 16), bench.some(50, 5)
+    with entrants(size) as field:
+        down = race(field, many(download, clients, 2), bench.rounds)
+        yield compared(f"{clients} clients download, twice", down, "s/GiB", GIB / (size * clients * 2), 1.5)
+        up = race(field, many(upload, clients, 1), bench.rounds)
+        yield compared(f"{clients} clients upload", up, "s/GiB", GIB / (size * clients), 1.5)

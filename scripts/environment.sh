@@ -1,9 +1,9 @@
 # shellcheck shell=bash
-# The virtual environment that `quickstart` and `test` share: `.venv` in the checkout, made when it is missing, reused
-# when it is good, made anew when it is broken, half-made, or belongs to a checkout that has moved.
+# The virtual environment that the scripts share: `.venv` in the checkout, made when it is missing, reused when it is
+# good, made anew when it is broken, half-made, or belongs to a checkout that has moved.
 #
-# To be sourced by a script that has set `root`, the checkout. Offers `make_environment NAME`, where NAME is `youku` or
-# `youku[test]`, and `fail MESSAGE`.
+# To be sourced by a script that has set `root`, the checkout. Offers `make_environment NAME`, where NAME is `youku`,
+# `youku[test]` or `youku[bench]`, `has_program NAME`, `install_packages NAME...` and `fail MESSAGE`.
 
 environment=$root/.venv
 
@@ -114,4 +114,23 @@ make_environment() {
             install "$1"
         fi
     ) 9<"$root"
+}
+
+# Servers live in sbin, which is not on everybody's PATH.
+has_program() {
+    PATH=$PATH:/usr/local/sbin:/usr/sbin command -v "$1" >/dev/null
+}
+
+# Debian's packages, where there are any and whoever asks may install them; `as_root` is how.
+as_root=()
+install_packages() {
+    command -v apt-get >/dev/null || return
+    if [ "$(id -u)" != 0 ]; then
+        sudo -n true 2>/dev/null || return
+        as_root=(sudo -n)
+    fi
+    # Its failure may be that of one source among many: whether the packages can be had, the next line shows.
+    run_quietly "${as_root[@]}" apt-get update || true
+    run_quietly "${as_root[@]}" env DEBIAN_FRONTEND=noninteractive \
+        apt-get install --yes --no-install-recommends "$@"
 }
