@@ -91,7 +91,7 @@ def every_command(context: click.Context, group: click.Group) -> Iterator[tuple[
 
 def _contents(context: click.Context) -> str:
     rows = [
-        f"| [`{path}`](#{_anchor(path)}) | {_first_line(command)} |" for path, command in every_command(context, cli)
+        f"| [`{path}`](#{_anchor(path)}) | {first_sentence(command)} |" for path, command in every_command(context, cli)
     ]
     return "\n".join(["| command | |", "|---|---|", *rows])
 
@@ -99,8 +99,8 @@ def _contents(context: click.Context) -> str:
 def _commands(context: click.Context, group: click.Group) -> Iterator[str]:
     for path, command in every_command(context, group):
         yield f"## `{path}`"
-        yield f"    {' '.join([path, *_usage(command)])}"
-        yield _paragraphs(command.help or "")
+        yield f"    {' '.join([path, *arguments_of(command)])}"
+        yield paragraphs(command.help or "")
         own = command.own_options()
         if own:
             yield _options(path, own)
@@ -110,7 +110,8 @@ def _commands(context: click.Context, group: click.Group) -> Iterator[str]:
         yield "\n".join(["Examples:", "", *examples])
 
 
-def _usage(command: click.Command) -> list[str]:
+def arguments_of(command: click.Command) -> list[str]:
+    """What stands after its name: `[options]`, `ID...`, `[COMMAND]`."""
     words = ["[options]"] if any(isinstance(parameter, click.Option) for parameter in command.params) else []
     for parameter in command.params:
         if isinstance(parameter, click.Argument):
@@ -124,8 +125,13 @@ def _options(path: str, options: list[click.Option]) -> str:
     return "\n".join(["| option | | variable |", "|---|---|---|", *rows])
 
 
+def value_of(option: click.Option) -> str:
+    """What stands after its name; "" after a flag."""
+    return "" if option.is_flag else option.metavar or _choices(option) or "TEXT"
+
+
 def _names(option: click.Option) -> str:
-    value = "" if option.is_flag else f" {option.metavar or _choices(option) or 'TEXT'}"
+    value = f" {value_of(option)}".rstrip()
     names = ", ".join(f"`{name}`" for name in option.opts[:-1])
     last = f"`{option.opts[-1]}{value}`".replace("|", "\\|")
     return f"{names}, {last}" if names else last
@@ -135,25 +141,35 @@ def _choices(parameter: click.Parameter) -> str:
     return "|".join(map(str, parameter.type.choices)) if isinstance(parameter.type, click.Choice) else ""
 
 
+def common_options() -> list[click.Option]:
+    """Those that every command has."""
+    return [option for option in cli.params if isinstance(option, click.Option) and option.name in cli.common_names()]
+
+
 def _common_options() -> str:
-    common = [option for option in cli.params if isinstance(option, click.Option) and option.name in cli.common_names()]
-    return f"## Common options\n\nBefore the command or after it, the same.\n\n{_options('youku', common)}"
+    return f"## Common options\n\nBefore the command or after it, the same.\n\n{_options('youku', common_options())}"
+
+
+def exit_codes() -> Iterator[tuple[int, str, list[str]]]:
+    """Each with its meaning and the codes of the errors that end so."""
+    for code in ExitCode:
+        errors = sorted(f"`{name}`" for name, kind in BY_CODE.items() if kind.exit_code is code)
+        yield code.value, code.name.lower().replace("_", " "), errors
 
 
 def _exit_codes() -> str:
-    rows = []
-    for code in ExitCode:
-        errors = sorted(f"`{name}`" for name, kind in BY_CODE.items() if kind.exit_code is code)
-        rows.append(f"| {code.value} | {code.name.lower().replace('_', ' ')} | {', '.join(errors)} |")
+    rows = [f"| {number} | {meaning} | {', '.join(errors)} |" for number, meaning, errors in exit_codes()]
     return "\n".join(["## Exit codes", "", "| code | meaning | errors |", "|---|---|---|", *rows])
 
 
-def _paragraphs(text: str) -> str:
+def paragraphs(text: str) -> str:
+    """Each on one line, as Markdown has them."""
     return "\n\n".join(" ".join(paragraph.split()) for paragraph in text.strip().split("\n\n"))
 
 
-def _first_line(command: click.Command) -> str:
-    return _paragraphs(command.help or "").split("\n\n")[0]
+def first_sentence(command: click.Command) -> str:
+    """What it does, in short."""
+    return paragraphs(command.help or "").split("\n\n")[0]
 
 
 def _anchor(path: str) -> str:

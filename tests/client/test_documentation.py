@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import shlex
+import shutil
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -13,6 +14,7 @@ import pytest
 
 from client_cli.framework import Described, variable
 from client_cli.main import cli
+from client_cli.manual import pages
 from client_cli.reference import every_command, page
 from tests.client.command import Command
 from tests.support.server import CHECKOUT
@@ -29,6 +31,19 @@ def test_the_script_makes_the_page() -> None:
     before = (CHECKOUT / "docs" / "cli.md").read_text()
     subprocess.run([sys.executable, CHECKOUT / "scripts" / "make-cli-docs"], check=True, capture_output=True)
     assert (CHECKOUT / "docs" / "cli.md").read_text() == before
+
+
+def test_the_manual_is_what_the_commands_say() -> None:
+    written = {file.name: file.read_text() for file in (CHECKOUT / "docs" / "man").iterdir()}
+    assert written == pages(), "run scripts/make-cli-docs"
+
+
+@pytest.mark.skipif(shutil.which("groff") is None, reason="groff, which sets manual pages, is not installed")
+def test_groff_has_nothing_to_say_about_the_manual() -> None:
+    for file in sorted((CHECKOUT / "docs" / "man").iterdir()):
+        command = ["groff", "-man", "-ww", "-z", "-Kutf8", "-Tutf8", file]
+        said = subprocess.run(command, capture_output=True, text=True, check=True)
+        assert said.stderr == ""
 
 
 @pytest.mark.parametrize("path", COMMANDS)
@@ -59,7 +74,7 @@ def test_every_option_has_the_variable_that_the_page_shows(path: str, monkeypatc
     prefix = path.replace(" ", "_").replace("-", "_").upper()
     context = click.Context(described, info_name=path, auto_envvar_prefix=prefix, resilient_parsing=True)
     described.parse_args(context, [])
-    own = described.own_options()
+    own, shown = described.own_options(), (CHECKOUT / "docs" / "cli.md").read_text()
     for option in [option for option in described.params if isinstance(option, click.Option)]:
         name = variable(path, option)
         if option.name == "version":
@@ -67,7 +82,7 @@ def test_every_option_has_the_variable_that_the_page_shows(path: str, monkeypatc
             continue
         monkeypatch.setenv(name, "1")
         assert option.resolve_envvar_value(context) == "1", name
-        assert f"`{name}`" in page() or option not in own, name
+        assert f"`{name}`" in shown or option not in own, name
 
 
 def test_no_secret_is_an_option() -> None:
