@@ -41,7 +41,7 @@ def test_the_manual_is_what_the_commands_say() -> None:
 @pytest.mark.skipif(shutil.which("groff") is None, reason="groff, which sets manual pages, is not installed")
 def test_groff_has_nothing_to_say_about_the_manual() -> None:
     for file in sorted((CHECKOUT / "docs" / "man").iterdir()):
-        command = ["groff", "-man", "-ww", "-z", "-Kutf8", "-Tutf8", file]
+        command = ["groff", "-man", "-ww", "-z", "-Kutf8", "-Tutf8", str(file)]
         said = subprocess.run(command, capture_output=True, text=True, check=True)
         assert said.stderr == ""
 
