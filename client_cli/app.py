@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import os
 import sys
+import threading
 from collections.abc import Mapping
+from contextlib import AbstractContextManager
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
@@ -29,6 +31,8 @@ class App:
         self.environment = environment
         self.sessions = SessionFile()
         self._bars: Bars | None = None
+        self._pauses: dict[int, tuple[YoukuError, float]] = {}
+        """By thread: why, and for how many seconds."""
 
     @cached_property
     def settings(self) -> Settings:
@@ -57,6 +61,8 @@ class App:
             retries=settings.retries,
             trust=Trust(settings.tls, settings.fingerprint, say=self.message),
             on_retry=self._report_retry,
+            on_wait=self._report_wait,
+            while_asking=self._while_asking,
         )
 
     def token(self) -> str:
@@ -102,13 +108,14 @@ class App:
             raise BadRequest(otherwise)
 
     def bars(self) -> Bars:
-        """Progress bars, to be used as a context; messages go around them."""
-        from client_cli.bars import bars_for
+        """What shows progress and waits; messages go around it."""
+        if self._bars is None:
+            from client_cli.bars import bars_for
 
-        kind = self.settings.progress
-        if kind == "auto" and self.output.form is Form.QUIET:
-            kind = "none"
-        self._bars = bars_for(kind, sys.stderr, self.output.message)
+            kind = self.settings.progress
+            if kind == "auto" and self.output.form is Form.QUIET:
+                kind = "none"
+            self._bars = bars_for(kind, sys.stderr, self.output.error, self.translate)
         return self._bars
 
     def message(self, message: str) -> None:
@@ -127,7 +134,19 @@ class App:
         return password
 
     def _report_retry(self, error: YoukuError, delay: float, count: int, limit: int) -> None:
+        self._pauses[threading.get_ident()] = (error, delay)
+        if self.settings.progress == "json":
+            return  # the lines about the pause say it
         if not count:
             self.message(f"{error.message} Waiting...")
             return
         self.message(f"{error.message} Trying again in {delay:.1f} s ({count} of {limit}).")
+
+    def _report_wait(self, left: float) -> None:
+        from client_cli.progress import Wait
+
+        error, seconds = self._pauses[threading.get_ident()]
+        self.bars().waiting(Wait(error, seconds, left))
+
+    def _while_asking(self) -> AbstractContextManager[object]:
+        return self.bars().asking(str(self.settings.server))

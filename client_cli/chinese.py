@@ -153,6 +153,10 @@ MESSAGES: Final[dict[str, str]] = {
         "{} 已存在且不是影片 {}：用 --force 替换，或用 -o 指定别处。"
     ),
     "{} of {} failed. The first: {}": "{1} 个中有 {0} 个失败。第一个：{2}",
+    "waiting": "等待中",
+    "waiting for {}": "等待 {}",
+    "checking": "校验",
+    "finishing": "收尾",
     "{} Trying again in {} s ({} of {}).": "{} {} 秒后重试（第 {} 次，共 {} 次）。",
     # the server and the line to it
     "The server made a mistake; its log says more.": "服务器出错；详情见其日志。",

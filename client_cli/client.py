@@ -13,6 +13,7 @@ import threading
 import time
 from collections import deque
 from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, nullcontext
 from datetime import datetime
 from pathlib import Path
 from types import TracebackType
@@ -25,7 +26,7 @@ from client_cli.connection import DEFAULT_TIMEOUT, Connection, EventCallback, co
 from client_cli.member import QUESTIONS, Member
 from client_cli.pace import Rate
 from client_cli.progress import ProgressCallback, no_progress
-from client_cli.retry import DEFAULT_RETRIES, Retry, RetryCallback, is_temporary, no_report
+from client_cli.retry import DEFAULT_RETRIES, Retry, RetryCallback, WaitCallback, is_temporary, no_countdown, no_report
 from client_cli.trust import Trust
 from client_cli.values import Deletion, Movie, MoviePage, Notice, Session, Upload, User
 from youku_evloop.errors import BadRequest, Interrupted, YoukuError
@@ -43,6 +44,9 @@ SLOWEST_DISK: Final = 50 * 1024 * 1024
 """Bytes per second at which a server may have to read a file again before it can answer."""
 
 LARGEST_PAGE: Final = 50
+
+TICK: Final = 1.0
+"""Seconds between two words of a pause about how long it still is."""
 
 MOST_EVENTS: Final = 100
 """Pushed events that nobody has asked for; older ones are forgotten."""
@@ -69,7 +73,11 @@ MovieSort = Literal["newest", "oldest", "title", "size"]
 
 
 class Client(Member, Administration):
-    """`with Client("host:port", token=...) as youku: ...`; see the module."""
+    """`with Client("host:port", token=...) as youku: ...`; see the module.
+
+    `waits`: whether a wait that the server asks for is waited; otherwise it is the error `WaitRequired`.
+    `while_asking` makes a context that is entered while an answer is awaited.
+    """
 
     def __init__(
         self,
@@ -79,17 +87,23 @@ class Client(Member, Administration):
         timeout: float = DEFAULT_TIMEOUT,
         retries: int = DEFAULT_RETRIES,
         trust: Trust | None = None,
+        waits: bool = True,
         on_retry: RetryCallback = no_report,
+        on_wait: WaitCallback = no_countdown,
         on_event: EventCallback = ignore_event,
+        while_asking: Callable[[], AbstractContextManager[object]] = nullcontext,
     ) -> None:
         self.address = parse_address(server) if isinstance(server, str) else server
         self.token = token
         self.server_name = ""
+        self.waits = waits
         self._timeout = timeout
         self._retries = retries
         self._trust = trust or Trust()
         self._on_retry = on_retry
+        self._on_wait = on_wait
         self._on_event = on_event
+        self._while_asking = while_asking
         self._aborted = threading.Event()
         self._events: deque[dict[str, Any]] = deque(maxlen=MOST_EVENTS)
         self._connection: Connection | None = None
@@ -117,8 +131,11 @@ class Client(Member, Administration):
             timeout=self._timeout,
             retries=self._retries,
             trust=self._trust,
+            waits=self.waits,
             on_retry=self._on_retry,
+            on_wait=self._on_wait,
             on_event=self._on_event,
+            while_asking=self._while_asking,
         )
 
     def abort(self) -> None:
@@ -324,7 +341,8 @@ class Client(Member, Administration):
             connection = None
             try:
                 connection = self.connection()
-                reply = connection.request(op, timeout=self.patience(reading), **arguments)
+                with self._while_asking():
+                    reply = connection.request(op, timeout=self.patience(reading), **arguments)
             except YoukuError as error:
                 was_sent = connection is not None and not connection.usable
                 if was_sent and op not in REPEATABLE:
@@ -343,14 +361,15 @@ class Client(Member, Administration):
         if self._connection is not None and not self._connection.is_alive():
             self.close()
         if self._connection is None:
-            self._connection = connect(self.address, self._timeout, self._take_event, self._trust)
-            self._check_not_aborted()
-            self._greet(self._connection)
+            with self._while_asking():
+                self._connection = connect(self.address, self._timeout, self._take_event, self._trust)
+                self._check_not_aborted()
+                self._greet(self._connection)
         return self._connection
 
     def retry(self) -> Retry:
         """A fresh counter of failures, for one operation."""
-        return Retry(self._retries, self._on_retry, self._pause)
+        return Retry(self._retries, self._on_retry, self._pause, waits=self.waits)
 
     def recover(self, error: YoukuError, retry: Retry) -> None:
         """Make ready for another try and wait for it; raises `error` when another try is not worth it."""
@@ -366,7 +385,13 @@ class Client(Member, Administration):
         return self._timeout + reading / SLOWEST_DISK
 
     def _pause(self, seconds: float) -> None:
-        self._aborted.wait(seconds)
+        end = time.monotonic() + seconds
+        try:
+            while (left := end - time.monotonic()) > 0 and not self._aborted.is_set():
+                self._on_wait(left)
+                self._aborted.wait(left % TICK or TICK)
+        finally:
+            self._on_wait(0.0)
         self._check_not_aborted()
 
     def _check_not_aborted(self) -> None:

@@ -1,10 +1,12 @@
-"""How far a transfer is, as the library tells whoever asked. Knows no terminal."""
+"""How far a transfer or a pause is, as whoever asked is told. Knows no terminal."""
 
 from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
 from enum import Enum
+
+from youku_evloop.errors import YoukuError
 
 
 class Phase(Enum):
@@ -24,6 +26,15 @@ class Progress:
     phase: Phase
     done: int
     total: int | None
+
+
+@dataclass(frozen=True, slots=True)
+class Wait:
+    """A pause before another try: because of which error, for how many seconds, and how many are left."""
+
+    error: YoukuError
+    seconds: float
+    left: float
 
 
 ProgressCallback = Callable[[Progress], None]

@@ -46,7 +46,8 @@ With `--json` and `--json-lines` an error is one JSON object on standard error: 
 "message": TEXT, ...}` with the facts that [the protocol](protocol.md#errors) lists; its exit code is in the
 [last table](#exit-codes). With `--progress json` a transfer writes lines to standard error, about one a second:
 `{"event": "progress", "file": NAME, "phase": "checking" | "transferring" | "finishing", "done": BYTES, "total": BYTES,
-"rate": BYTES_PER_SECOND}`.
+"rate": BYTES_PER_SECOND}`. A pause before another try, and the wait before a free download, is a line about every
+second, the last one with 0: `{"event": "waiting", "reason": CODE, "message": TEXT, "left": SECONDS, "total": SECONDS}`.
 
 A MOVIE, a USER and an UPLOAD below are [the protocol's](protocol.md#movies). A ROW says what came of a file: `{"path":
 TEXT, "outcome": "uploaded" | "existing" | "missing" | "failed"}`, with `line` if it stands in a list, `movie` if there

@@ -26,6 +26,14 @@ RetryCallback = Callable[[YoukuError, float, int, int], None]
 """Told the error, the delay in seconds, which retry this is (0: a wait that the server asks for), and of how many."""
 
 
+WaitCallback = Callable[[float], None]
+"""Told during a pause, about once a second, how many seconds of it are left, and 0 at its end."""
+
+
+def no_countdown(_left: float) -> None:
+    """For those who do not want to know that either."""
+
+
 def no_report(_error: YoukuError, _delay: float, _count: int, _limit: int) -> None:
     """For those who do not want to know."""
 
@@ -39,11 +47,13 @@ class Retry:
         report: RetryCallback = no_report,
         sleep: Callable[[float], None] = time.sleep,
         jitter: Callable[[], float] = random.random,
+        waits: bool = True,
     ) -> None:
         self._limit = limit
         self._report = report
         self._sleep = sleep
         self._jitter = jitter
+        self._waits = waits
         self._failures = 0
 
     def progressed(self) -> None:
@@ -60,9 +70,9 @@ class Retry:
         self._sleep(delay)
 
     def wait(self, error: YoukuError, seconds: float) -> None:
-        """Wait for as long as the server has said; raises `error` when it has said so often enough."""
+        """Wait for as long as the server has said; raises `error` when it has said so often enough, or nobody waits."""
         self._failures += 1
-        if self._failures > self._limit:
+        if not self._waits or self._failures > self._limit:
             raise error
         self._report(error, seconds, 0, self._limit)
         self._sleep(seconds)

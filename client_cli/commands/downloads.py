@@ -36,6 +36,7 @@ STANDARD_OUTPUT: Final = "-"
     examples=(
         ("youku download 12", "Fetch movie 12 into the current directory."),
         ("youku download 'part of a title'", "The same, where only one movie has this in its title."),
+        ("youku download 12 --no-wait || echo later", "Not now, where it would have to wait."),
         ("youku download 12 -o copy.avi --parts 4", "Under another name, over four connections."),
         ("youku download 12 13 14 -o ~/Videos --jobs 2 --limit-rate 2M", "Several, two at once, gently."),
         ("youku download 12 -o - | mpv -", "Watch it while it comes."),
@@ -49,6 +50,7 @@ STANDARD_OUTPUT: Final = "-"
 @click.option("--force", is_flag=True, help="Replace a file that is another one.")
 @click.option("--jobs", type=click.IntRange(1, 64), default=1, metavar="N", help="Movies at once (1).")
 @click.option("--parts", type=click.IntRange(1, 64), default=1, metavar="N", help="Connections for each movie (1).")
+@click.option("--no-wait", is_flag=True, help="Fail (exit code 8) where the server asks for a wait.")
 @click.option("--limit-rate", metavar="RATE", help="Bytes per second at most, of all together: 500k, 2.5M, 1G.")
 @pass_app
 def download(
@@ -59,12 +61,15 @@ def download(
     force: bool,
     jobs: int,
     parts: int,
+    no_wait: bool,
     limit_rate: str | None,
 ) -> None:
     """Fetch movies and check that they arrived as they are.
 
     A number is an id; write `title:2012` for a title that looks like one. Part of a title is enough where only one
     movie has it; otherwise those that do are listed, and the exit code is 6.
+
+    Free movies begin after a wait for those who are no VIPs; the command waits by itself, and says for how long.
 
     Until it is complete a download is called `<name>.part`; it goes on where it stopped when the same command is
     repeated. What goes to standard output (`-o -`) is compared with the hash too: exit code 10 says that it was wrong.
@@ -75,11 +80,12 @@ def download(
     pacer = shared_pacer(limit_rate, min(jobs, len(wanted)) * parts)
     if output == STANDARD_OUTPUT:
         _check_stream(app, wanted, parts)
-        _stream(app, wanted[0], pacer)
+        _stream(app, wanted[0], pacer, waits=not no_wait)
         return
     _check_output(output, len(wanted))
 
     def fetch(youku: Client, one: Wanted, bars: Bars) -> Result:
+        youku.waits = not no_wait
         movie = find_movie(youku, one)
         with bars.showing(text.visible(movie.name)) as progress:
             done = youku.download(
@@ -96,10 +102,11 @@ def download(
     run_batch(app, "downloaded", wanted, fetch, lambda one: {"movie": one}, jobs=jobs)
 
 
-def _stream(app: App, wanted: Wanted, pacer: Pacer) -> None:
+def _stream(app: App, wanted: Wanted, pacer: Pacer, *, waits: bool) -> None:
     from client_cli.titles import find_movie
 
     with app.client() as youku:
+        youku.waits = waits
         movie = find_movie(youku, wanted)
         with app.bars().showing(text.visible(movie.name)) as progress:
             youku.stream(movie, sys.stdout.buffer.write, progress=progress, limit_rate=pacer)
