@@ -6,8 +6,8 @@
         movie = youku.upload("holiday.avi", progress=print)
         youku.download(movie.id, "copy.avi")
 
-A `Client` belongs to one thread. What goes wrong is an exception of the tree in `youku_evloop.errors`: each has a
-`code`, a `message` for a person and `facts` for a program.
+docs/library.md shows the rest. What goes wrong is an exception of the tree in `errors`: each has a `code`, a `message`
+for a person and `facts` for a program.
 
 The names below are imported when they are first used, so that the command starts quickly.
 """
@@ -24,7 +24,9 @@ if TYPE_CHECKING:
     from client_cli.client import Client
     from client_cli.download import Download
     from client_cli.progress import Phase, Progress
+    from client_cli.trust import TlsMode, Trust
     from client_cli.values import Movie, Session, Upload, User
+    from youku_evloop import errors
     from youku_evloop.errors import YoukuError
 
 _HOMES = {
@@ -35,6 +37,8 @@ _HOMES = {
     "Phase": "client_cli.progress",
     "Progress": "client_cli.progress",
     "Session": "client_cli.values",
+    "TlsMode": "client_cli.trust",
+    "Trust": "client_cli.trust",
     "Upload": "client_cli.values",
     "User": "client_cli.values",
     "YoukuError": "youku_evloop.errors",
@@ -48,14 +52,19 @@ __all__ = [
     "Phase",
     "Progress",
     "Session",
+    "TlsMode",
+    "Trust",
     "Upload",
     "User",
     "YoukuError",
     "__version__",
+    "errors",
 ]
 
 
 def __getattr__(name: str) -> Any:
+    if name == "errors":
+        return import_module("youku_evloop.errors")
     if name not in _HOMES:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
     return getattr(import_module(_HOMES[name]), name)

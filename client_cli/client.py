@@ -4,7 +4,8 @@ A `Client` connects when it is first used, keeps the connection, and replaces it
 is asked again after a pause (`retries` times in a row); what may not (registering, deleting) is not, and the error says
 so. Until a server has answered for the first time nothing is retried: an address that is wrong should be known at once.
 
-Belongs to one thread. All sizes are bytes, times seconds, prices fen.
+One thread at a time: a second one gets a `RuntimeError`, and should have a `clone` of its own. All sizes are bytes,
+times seconds, prices fen.
 """
 
 from __future__ import annotations
@@ -24,6 +25,7 @@ from client_cli.address import DEFAULT_SERVER, Address, parse_address
 from client_cli.administration import Administration
 from client_cli.connection import DEFAULT_TIMEOUT, Connection, EventCallback, connect, ignore_event
 from client_cli.member import QUESTIONS, Member
+from client_cli.ownership import one_thread_at_a_time
 from client_cli.pace import Rate
 from client_cli.progress import ProgressCallback, no_progress
 from client_cli.retry import DEFAULT_RETRIES, Retry, RetryCallback, WaitCallback, is_temporary, no_countdown, no_report
@@ -108,6 +110,7 @@ class Client(Member, Administration):
         self._events: deque[dict[str, Any]] = deque(maxlen=MOST_EVENTS)
         self._connection: Connection | None = None
         self._has_answered = False
+        self._at_work = threading.RLock()
 
     def __enter__(self) -> Self:
         return self
@@ -144,6 +147,7 @@ class Client(Member, Administration):
         if (connection := self._connection) is not None:
             connection.abort()
 
+    @one_thread_at_a_time
     def ping(self) -> float:
         """Seconds that a question and its answer take."""
         self.connection()
@@ -162,6 +166,7 @@ class Client(Member, Administration):
         reply = self.call("account.register", name=canonical_name(name), **verifier(password), **code)
         return values.read(User, reply.get("user"))
 
+    @one_thread_at_a_time
     def login(self, name: str, password: str, on_rounds: Callable[[int], object] = lambda rounds: None) -> Session:
         """Become `name`, on this connection and those that replace it; raises `LoginFailed`.
 
@@ -215,6 +220,7 @@ class Client(Member, Administration):
         """Bring a deleted movie back (administrators); raises `NotFound` when its bytes are gone."""
         return values.read(Movie, self.call("movie.restore", movie=movie).get("movie"))
 
+    @one_thread_at_a_time
     def upload(
         self,
         path: str | Path,
@@ -238,6 +244,7 @@ class Client(Member, Administration):
         options = UploadOptions(title, description, is_free, price, vip_price, again)
         return upload(self, Path(path), options, progress, limit_rate)
 
+    @one_thread_at_a_time
     def upload_stream(
         self,
         stream: Stream,
@@ -261,6 +268,7 @@ class Client(Member, Administration):
         options = UploadOptions(title, description, is_free, price, vip_price, again)
         return upload_stream(self, stream, options, progress, limit_rate)
 
+    @one_thread_at_a_time
     def download(
         self,
         movie: int | Movie,
@@ -293,6 +301,7 @@ class Client(Member, Administration):
             parts=parts,
         )
 
+    @one_thread_at_a_time
     def stream(
         self,
         movie: int | Movie,
@@ -331,6 +340,7 @@ class Client(Member, Administration):
         """Throw away what the server holds of an upload."""
         self.call("upload.cancel", upload=upload)
 
+    @one_thread_at_a_time
     def call(self, op: str, /, *, reading: int = 0, **arguments: Any) -> dict[str, Any]:
         """Any command without a body: its reply as plain fields; raises the error that the server answers.
 
