@@ -102,10 +102,11 @@ class Output:
             self._print_table(columns, rows, self._stderr)
 
     def details(self, pairs: Sequence[tuple[str, str]]) -> None:
-        """The properties of one thing, one a line."""
+        """The properties of one thing, one a line; the names are translated, the values are what they are."""
         if self.form is Form.TEXT:
-            wide = max(text.width(name) for name, _ in pairs)
-            for name, value in pairs:
+            named = [(self._say(name), value) for name, value in pairs]
+            wide = max(text.width(name) for name, _ in named)
+            for name, value in named:
                 self._write(text.visible_lines(f"{name}:{' ' * (wide - text.width(name))}  {value}"))
 
     def message(self, message: str) -> None:
@@ -120,7 +121,7 @@ class Output:
 
     def moment(self, moment: datetime) -> str:
         """For people how long ago, otherwise the time itself."""
-        return text.ago(moment, datetime.now(UTC)) if self.is_for_people else text.utc(moment)
+        return self._say(text.ago(moment, datetime.now(UTC))) if self.is_for_people else text.utc(moment)
 
     def size(self, count: int) -> str:
         """For people in units, otherwise in bytes."""

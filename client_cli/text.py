@@ -21,6 +21,8 @@ GAP: Final = "  "
 
 STEERING: Final = frozenset("\u061c\u200e\u200f\u202a\u202b\u202c\u202d\u202e\u2066\u2067\u2068\u2069")
 """Marks of direction (Unicode's UAX 9): they can make `exe.avi` read as `iva.exe`, and what follows it too."""
+WITHOUT_WIDTH: Final = frozenset({"Mn", "Me", "Cf"})
+"""Unicode categories that a terminal draws on what stands before: accents, and what joins the parts of an emoji."""
 COMMANDING: Final = frozenset({"Cc", "Cs", "Zl", "Zp"})
 """Unicode categories that a terminal obeys, cannot show, or takes for the end of a line."""
 
@@ -85,7 +87,7 @@ def visible_lines(text: str) -> str:
 
 
 def _columns(mark: str) -> int:
-    if unicodedata.combining(mark):
+    if unicodedata.category(mark) in WITHOUT_WIDTH:
         return 0
     return 2 if unicodedata.east_asian_width(mark) in "WF" else 1
 

@@ -190,8 +190,8 @@ def _row(app: App, movie: Movie) -> Sequence[str]:
     return (
         str(movie.id),
         app.output.size(movie.size),
-        "free" if movie.is_free else text.price(movie.price),
-        "free" if movie.is_free else text.price(movie.vip_price),
+        app.translate("free") if movie.is_free else text.price(movie.price),
+        app.translate("free") if movie.is_free else text.price(movie.vip_price),
         app.output.moment(movie.create_time),
         movie.uploader or "-",
         text.visible(movie.name),
@@ -199,7 +199,7 @@ def _row(app: App, movie: Movie) -> Sequence[str]:
 
 
 def _details(app: App, movie: Movie) -> list[tuple[str, str]]:
-    size = f"{text.size(movie.size)} ({movie.size} bytes)"
+    say = app.translate
     price = "free" if movie.is_free else f"{text.price(movie.price)} yuan, {text.price(movie.vip_price)} for VIPs"
     published = text.utc(movie.create_time)
     if app.output.is_for_people:
@@ -207,9 +207,10 @@ def _details(app: App, movie: Movie) -> list[tuple[str, str]]:
     pairs = [
         ("Id", str(movie.id)),
         ("Title", text.visible(movie.name)),
-        ("Size", size),
-        ("Price", price),
-        ("Published", f"{published} by {movie.uploader or 'somebody'}"),
+        ("Size", say(f"{text.size(movie.size)} ({movie.size} bytes)")),
+        ("Price", say(price)),
+        ("Published", published),
+        ("By", movie.uploader or "-"),
         ("BLAKE3", movie.hash),
     ]
     if movie.description:

@@ -64,7 +64,7 @@ def _row(app: App, record: Record) -> tuple[str, ...]:
         app.output.moment(record.create_time),
         record.user,
         app.output.size(record.bytes_sent),
-        "yes" if record.completed else "no",
+        app.translate("yes" if record.completed else "no"),
         str(record.movie),
         text.visible(record.name) + deleted,
     )

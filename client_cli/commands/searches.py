@@ -87,7 +87,8 @@ def _list(app: App) -> None:
     with app.client() as youku:
         found = youku.searches()
     rows = [
-        (app.output.moment(row.create_time), "yes" if row.found else "no", text.visible(row.query)) for row in found
+        (app.output.moment(row.create_time), app.translate("yes" if row.found else "no"), text.visible(row.query))
+        for row in found
     ]
     app.output.table(COLUMNS, rows, found, [row.query for row in found])
     app.output.document({"searches": found})
