@@ -20,6 +20,8 @@ ROWS: Final = {
     "idle": "memory of 10,000 connections at rest, and a ping beside them",
     "orm": "rows to objects, inserts, updates, beside peewee and SQLAlchemy",
     "orm_loop": "point selects of many clients, beside aiomysql",
+    "lists": "lists and searches in libraries of 1,000 to 1,000,000 movies",
+    "growth": "how the cost grows with the clients and with the size of a file",
     "start": "how long the command takes to start",
     "connections": "what slow, busy and too many clients do to each other",
 }

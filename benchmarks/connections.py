@@ -13,7 +13,6 @@ import json
 import multiprocessing
 import select
 import socket
-import sys
 import tempfile
 import time
 from collections.abc import Callable, Iterator
@@ -34,7 +33,7 @@ from benchmarks.crowd import (
     quantile,
     raise_descriptor_limit,
 )
-from benchmarks.harness import MICROSECONDS, MILLISECONDS, Bench, ServerProcess, free_port, serving
+from benchmarks.harness import MICROSECONDS, MILLISECONDS, Bench, ServerProcess, free_port, serving, youku_command
 from benchmarks.tables import Table
 
 ENCRYPTED: Final = 2_000
@@ -73,10 +72,9 @@ def youku(*options: str, launcher: tuple[str, ...] = ()) -> Iterator[tuple[Serve
     """A server on a fresh library, a token of its administrator, and a large movie."""
     with tempfile.TemporaryDirectory(prefix="youku-benchmark-") as directory:
         data, port = Path(directory), free_port()
-        command = [sys.executable, "-m", "youku_evloop.cli", "run", "--data", directory, "--log-level", "warning"]
         token = add_account(data, "alice")
         movie = add_hollow_movie(data, MOVIE)
-        with serving([*launcher, *command, f"--listen=127.0.0.1:{port}", *options], port) as process:
+        with serving([*launcher, *youku_command(data, port, *options)], port) as process:
             yield process, token, movie
 
 

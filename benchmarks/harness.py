@@ -42,11 +42,11 @@ Amount = TypeVar("Amount")
 class Bench:
     """One run of the benchmarks: how thorough it is, and the private MariaDB that its rows share."""
 
-    def __init__(self, *, rounds: int, quick: bool) -> None:
+    def __init__(self, *, rounds: int, quick: bool, mariadb: MariaDB | None = None) -> None:
         self.rounds = 1 if quick else rounds
         self._quick = quick
         self._stack = ExitStack()
-        self._mariadb: MariaDB | None = None
+        self._mariadb = mariadb
 
     def __enter__(self) -> Self:
         return self
@@ -94,6 +94,12 @@ def free_port() -> int:
     with socket.socket() as sock:
         sock.bind(("127.0.0.1", 0))
         return int(sock.getsockname()[1])
+
+
+def youku_command(data: Path, port: int, *options: str) -> list[str]:
+    """`youku-server run`, as a user gets it."""
+    program = [sys.executable, "-m", "youku_evloop.cli", "run", "--data", str(data)]
+    return [*program, "--listen", f"127.0.0.1:{port}", *options]
 
 
 @dataclass(frozen=True)

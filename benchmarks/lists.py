@@ -1,17 +1,15 @@
-"""Lists, deep pages and searches of a large library on MariaDB: how long a request takes, one client at a time.
+"""Lists, deep pages and searches on MariaDB, as the library grows: how long a request takes, one client at a time.
 
-    python -m benchmarks.lists                       1,000,000 movies, 100,000 users, 10,000,000 records
-    python -m benchmarks.lists --scale 0.1           a tenth of each
-    python -m benchmarks.lists --keep /var/tmp/lists  keep the database for another run
+    benchmarks/run lists
 
-A private MariaDB is filled by LOAD DATA, then a real server is asked over a real connection. The figures are round
-trips as the client sees them, so the server's own time is a little less. Titles are Chinese, English or both; words and
-characters are as unevenly frequent as in real ones (Zipf): some searches match a tenth of all, others one movie.
+Libraries of 1,000 to 1,000,000 movies, with a tenth of that in users and ten times as many records of downloads, are
+filled by LOAD DATA; then a real server is asked over a real connection. The figures are round trips as the client sees
+them, so the server's own time is a little less. Titles are Chinese, English or both; words and characters are as
+unevenly frequent as in real ones (Zipf): some searches match a tenth of all, others one movie.
 """
 
 from __future__ import annotations
 
-import argparse
 import base64
 import json
 import random
@@ -24,22 +22,51 @@ from pathlib import Path
 from statistics import median
 from typing import Any, Final
 
+from benchmarks.crowd import add_account
+from benchmarks.harness import MILLISECONDS, Bench, free_port, serving, youku_command
+from benchmarks.tables import Axes, Goal, Table
 from tests.support.mariadb import MariaDB
-from tests.support.server import RunningServer
 from tests.support.wire import Wire
 from youku_evloop import grams, orm, schema
 from youku_evloop.models import MODELS
 
-MOVIES: Final = 1_000_000
-USERS: Final = 100_000
-RECORDS: Final = 10_000_000
+LIBRARIES: Final = (1_000, 10_000, 100_000, 1_000_000)
+MOVIES_PER_USER: Final = 10
+RECORDS_PER_MOVIE: Final = 10
 REPEATS: Final = 30
+LIMIT: Final = 50.0
 TIME: Final = "2026-01-01 00:00:00.000000"
-OPTIONS: Final = (
-    "--innodb-buffer-pool-size=2G", "--innodb-log-file-size=512M", "--max-allowed-packet=64M", "--local-infile=1",
-    "--secure-file-priv=",
-)  # fmt: skip
 SYLLABLES: Final = [a + b for a in "bcdfghjklmnprstvwz" for b in ("a", "e", "i", "o", "u", "an", "er", "in", "ou")]
+DRAWN: Final = (
+    "movies, deep page", "by title, deep page", "all records, deep page", "search: a common word",
+    "search: a rare word", "search: three common words",
+)  # fmt: skip
+"""What the plot shows of all that is asked."""
+
+
+def measure(bench: Bench) -> Iterator[Table]:
+    """Everything in the largest library, and how some of it grew until there."""
+    libraries = bench.some(LIBRARIES, (100,))
+    found = [round_trips(bench, movies) for movies in libraries]
+    goal = Goal.at_most(LIMIT, max(middle for middle, _ in found[-1].values()), "ms")
+    yield Table(f"round trips, {libraries[-1]:,} movies", ("median ms", "worst ms"), found[-1], goal)
+    growth = {f"{movies:,}": [each[what][0] for what in DRAWN] for movies, each in zip(libraries, found, strict=True)}
+    axes = Axes(libraries, "movies in the library", "ms for one request")
+    yield Table("requests as the library grows", DRAWN, growth, axes=axes)
+
+
+def round_trips(bench: Bench, movies: int) -> dict[str, tuple[float, float]]:
+    """Median and worst time of every question to a library of so many movies, in milliseconds."""
+    with bench.database() as url, tempfile.TemporaryDirectory(prefix="youku-benchmark-") as name:
+        directory, port = Path(name), free_port()
+        directory.chmod(0o755)  # MariaDB reads what is loaded
+        fill(bench.mariadb(), url, movies, directory)
+        token = add_account(directory / "youku", "administrator", url=url)
+        with (
+            serving(youku_command(directory / "youku", port), port, {"YOUKU_DATABASE": url}),
+            Wire(f"127.0.0.1:{port}", token) as wire,
+        ):
+            return ask(wire, movies, bench.some(REPEATS, 1))
 
 
 class Titles:
@@ -78,13 +105,13 @@ def _zipf(count: int) -> list[float]:
     return list(accumulate(1 / (rank + 2) for rank in range(count)))
 
 
-def fill(server: MariaDB, url: str, scale: float, scratch: Path) -> None:
+def fill(server: MariaDB, url: str, movies: int, scratch: Path) -> None:
     """Make the tables and load them."""
     database = orm.Database(url, statement_timeout=None, slow_query=None)
     with database.use():
         schema.prepare(database)
-    movies, users, records = (max(int(count * scale), 100) for count in (MOVIES, USERS, RECORDS))
-    name = url.rpartition("/")[2]
+    database.close()
+    name, users = url.rpartition("/")[2], movies // MOVIES_PER_USER
     _load(server, name, scratch, "user", _users(users))
     _load(server, name, scratch, "movie", _movies(movies, scratch / "grams"))
     subprocess.run(
@@ -94,10 +121,9 @@ def fill(server: MariaDB, url: str, scale: float, scratch: Path) -> None:
     (scratch / "grams").unlink()
     _load_file(server, name, "movie_gram", scratch / "sorted", "(gram, movie_id)")
     (scratch / "sorted").unlink()
-    _load(server, name, scratch, "download_record", _records(records, users, movies))
+    _load(server, name, scratch, "download_record", _records(movies * RECORDS_PER_MOVIE, users, movies))
     for model in MODELS:
         server.execute(f"ANALYZE TABLE `{name}`.`{model.__table__.name}`")
-    database.close()
 
 
 def _users(count: int) -> Iterator[Sequence[object]]:
@@ -133,15 +159,13 @@ def _load(server: MariaDB, database: str, scratch: Path, table: str, rows: Itera
 
 
 def _load_file(server: MariaDB, database: str, table: str, path: Path, columns: str = "") -> None:
-    began = time.perf_counter()
     path.chmod(0o644)
     server.execute("SET GLOBAL unique_checks = 0, foreign_key_checks = 0")  # for connections to come: the next one
     server.execute(f"LOAD DATA INFILE '{path}' INTO TABLE `{database}`.`{table}` CHARACTER SET utf8mb4 {columns}")
     server.execute("SET GLOBAL unique_checks = 1, foreign_key_checks = 1")
-    print(f"  {table}: {path.stat().st_size / 2**20:.0f} MiB in {time.perf_counter() - began:.0f} s", flush=True)
 
 
-def questions(movies: int, records: int) -> list[tuple[str, str, dict[str, Any]]]:
+def questions(movies: int) -> list[tuple[str, str, dict[str, Any]]]:
     """What is asked, as (words, command, arguments)."""
     titles = Titles()
     common, rare = titles._words[0], titles._words[-1]
@@ -158,7 +182,7 @@ def questions(movies: int, records: int) -> list[tuple[str, str, dict[str, Any]]
         ("users, first page", "user.list", {}),
         ("users, name begins", "user.list", {"name": "user77"}),
         ("all records, first page", "record.list_all", {}),
-        ("all records, deep page", "record.list_all", {"cursor": str(records // 2)}),
+        ("all records, deep page", "record.list_all", {"cursor": str(movies * RECORDS_PER_MOVIE // 2)}),
         ("records of one user", "record.list_all", {"user": "user1"}),
         ("records of one movie", "record.list_all", {"movie": 77}),
     ]
@@ -179,71 +203,14 @@ def _cursor(first: object, last: int) -> str:
     return base64.urlsafe_b64encode(json.dumps([first, last]).encode()).decode()
 
 
-def measure(wire: Wire, movies: int, records: int) -> list[dict[str, Any]]:
-    """Each question many times; a search also from the second page on, or it would write the history every time."""
-    results = []
-    for words, command, arguments in questions(movies, records):
-        times, reply = [], {}
-        for _ in range(REPEATS):
+def ask(wire: Wire, movies: int, repeats: int) -> dict[str, tuple[float, float]]:
+    """Each question many times; a search also writes its history, the first time."""
+    found = {}
+    for words, command, arguments in questions(movies):
+        times = []
+        for _ in range(repeats):
             began = time.perf_counter()
-            reply = wire.ask(command, **arguments)
-            times.append((time.perf_counter() - began) * 1000)
-        rows = next(len(value) for value in reply.values() if isinstance(value, list))
-        results.append({"what": words, "rows": rows, "median_ms": median(times), "max_ms": max(times)})
-        print(f"{words:<40} {rows:>5} rows {median(times):>9.2f} ms {max(times):>9.2f} ms", flush=True)
-    return results
-
-
-def main() -> None:
-    """Fill, ask, print."""
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--scale", type=float, default=1.0)
-    parser.add_argument("--keep", type=Path, help="a directory for the database; used again if it is there")
-    parser.add_argument("--json", type=Path, help="write the figures here too")
-    options = parser.parse_args()
-    with tempfile.TemporaryDirectory(prefix="lists-") as scratch:
-        run(options, Path(scratch))
-
-
-def run(options: argparse.Namespace, scratch: Path) -> None:
-    """With a directory for what is not kept."""
-    directory: Path = options.keep or scratch / "mariadb"
-    is_new = not (directory / "data").exists()
-    directory.mkdir(parents=True, exist_ok=True)
-    server = MariaDB(directory, options=OPTIONS)
-    try:
-        if is_new:
-            server.install()
-        server.start()
-        url = server.url("lists")
-        if is_new:
-            server.create_database("lists")
-            fill(server, url, options.scale, scratch)
-        results = ask(url, scratch)
-    finally:
-        server.stop()
-        server.close()
-    if options.json:
-        options.json.write_text(json.dumps(results, indent=1))
-
-
-def ask(url: str, scratch: Path) -> list[dict[str, Any]]:
-    """A real server on that database, and its figures."""
-    database = orm.Database(url, statement_timeout=None)
-    counts = {table: database.execute(f"SELECT MAX(id), COUNT(*) FROM `{table}`").rows[0]
-              for table in ("movie", "user", "download_record", "movie_gram")}  # fmt: skip
-    database.close()
-    for table, (_, count) in counts.items():
-        print(f"{count:>12,} rows of {table}")
-    youku = RunningServer(scratch / "server", url)
-    youku.start()
-    try:
-        admin = youku.create_admin(f"admin{time.time_ns()}")
-        with admin.wire() as wire:
-            return measure(wire, counts["movie"][0], counts["download_record"][0])
-    finally:
-        youku.kill()
-
-
-if __name__ == "__main__":
-    main()
+            wire.ask(command, **arguments)
+            times.append((time.perf_counter() - began) * MILLISECONDS)
+        found[words] = (median(times), max(times))
+    return found

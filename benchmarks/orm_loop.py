@@ -121,7 +121,7 @@ def measure(bench: Bench) -> Iterator[Table]:
     medians = {name: statistics.median(each) for name, each in taken.items()}
     figures = {name: (rate, rate / medians["aiomysql, rows"]) for name, rate in medians.items()}
     columns = ("queries per CPU s", "x aiomysql")
-    yield Table(f"point selects, {CLIENTS} clients over {CONNECTIONS} connections", columns, figures, bars=columns[0])
+    yield Table(f"point selects, {CLIENTS} clients over {CONNECTIONS} connections", columns, figures)
 
 
 def rates(url: str, queries: int, rounds: int) -> dict[str, list[float]]:

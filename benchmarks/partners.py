@@ -23,7 +23,7 @@ from typing import Any, Final
 from benchmarks.bare import PING_SIZE, PONG
 from benchmarks.contestants import Bare
 from benchmarks.crowd import add_account, frame
-from benchmarks.harness import BASELINE, Sample, ServerProcess, free_port, measured, serving
+from benchmarks.harness import BASELINE, Sample, ServerProcess, free_port, measured, serving, youku_command
 
 PATIENCE: Final = 120.0
 MOST_CLIENTS: Final = 20_000
@@ -177,9 +177,8 @@ def youku(
     """`youku-server run`, as a user gets it; its clients have logged in."""
     data, port = directory / "youku", free_port()
     hello = frame(id=1, op="hello", token=add_account(data, "alice", url=url))
-    command = [sys.executable, "-m", "youku_evloop.cli", "run", "--data", str(data), "--listen", f"127.0.0.1:{port}"]
     talk = Talk(frame(id=7, **request), told, of_frame, lambda sock: say(sock, hello, of_frame, b'"ok":true'))
-    with serving(command, port, {"YOUKU_DATABASE": url} if url else None) as server:
+    with serving(youku_command(data, port), port, {"YOUKU_DATABASE": url} if url else None) as server:
         yield Partner(server, talk)
 
 

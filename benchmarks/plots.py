@@ -6,7 +6,7 @@ import math
 import re
 from collections.abc import Iterator, Sequence
 from html import escape
-from itertools import pairwise
+from itertools import cycle, pairwise
 from pathlib import Path
 from typing import Final
 
@@ -14,7 +14,7 @@ from benchmarks.tables import Axes, Table, readable
 
 WIDTH: Final = 720
 LEFT: Final = 64
-RIGHT: Final = 150  # for the names of the lines
+RIGHT: Final = 190  # for the names of the lines
 TOP: Final = 40
 BOTTOM: Final = 48
 HEIGHT: Final = 360
@@ -23,7 +23,7 @@ NAMES: Final = 170  # for the names of the bars
 LABEL_GAP: Final = 15
 STYLE: Final = """
 text { font: 13px system-ui, sans-serif; fill: #333 } .title { font-weight: 600; font-size: 15px }
-.grid { stroke: #ddd } .axis { stroke: #888 } .line { fill: none; stroke-width: 2 } .end { text-anchor: end }
+.grid { stroke: #ddd } .axis { stroke: #888 } .line { stroke-width: 2 } .end { text-anchor: end }
 .middle { text-anchor: middle } .back { fill: #fff } .other { fill: #9ab } .ours { fill: #d4541b }
 .c0 { stroke: #d4541b; fill: #d4541b } .c1 { stroke: #3b76b0; fill: #3b76b0 } .c2 { stroke: #3f8f4f; fill: #3f8f4f }
 .c3 { stroke: #8a5aa8; fill: #8a5aa8 } .c4 { stroke: #a07d1c; fill: #a07d1c } .c5 { stroke: #667; fill: #667 }
@@ -34,7 +34,8 @@ text { fill: #ddd } .grid { stroke: #3a3f45 } .axis { stroke: #888 } .back { fil
 .c2 { stroke: #7fcf8f; fill: #7fcf8f } .c3 { stroke: #c79be3; fill: #c79be3 } .c4 { stroke: #dcb95a; fill: #dcb95a }
 .c5 { stroke: #aab; fill: #aab } .line { fill: none }
 }"""
-COLOURS: Final = 6
+OURS: Final = "c0"
+OTHERS: Final = ("c1", "c2", "c3", "c4", "c5")
 
 
 def draw(directory: Path, tables: Sequence[Table]) -> None:
@@ -51,11 +52,12 @@ def curves(table: Table, axes: Axes) -> str:
     """Each column as a line."""
     figures = [figure for name in table.columns for figure in table.column(name) if figure > 0]
     across = Scale(min(axes.places), max(axes.places), LEFT, WIDTH - RIGHT)
-    up = Scale(min(figures), max(figures), HEIGHT - BOTTOM, TOP)
+    up = Scale.of_decades(min(figures), max(figures), HEIGHT - BOTTOM, TOP)
     parts = [*_frame(table, axes, across, up)]
     ends = _apart([up.place(table.column(name)[-1]) for name in table.columns])
+    colours = cycle(OTHERS)
     for number, name in enumerate(table.columns):
-        colour = f"c{number % COLOURS}"
+        colour = OURS if name == "youku" else next(colours)
         points = [(across.place(x), up.place(y)) for x, y in zip(axes.places, table.column(name), strict=True) if y > 0]
         path = " ".join(f"{x:.1f},{y:.1f}" for x, y in points)
         parts.append(f'<polyline class="line {colour}" points="{path}"/>')
@@ -65,12 +67,18 @@ def curves(table: Table, axes: Axes) -> str:
 
 
 class Scale:
-    """A logarithmic axis from whole decade to whole decade: where a value stands on the picture."""
+    """A logarithmic axis: where a value stands on the picture."""
 
     def __init__(self, least: float, most: float, start: float, end: float) -> None:
-        self._low = math.floor(math.log10(least))
-        self._high = max(math.ceil(math.log10(most)), self._low + 1)
+        self._low = math.log10(least)
+        self._high = math.log10(most) if most > least else self._low + 1
         self._start, self._end = start, end
+
+    @classmethod
+    def of_decades(cls, least: float, most: float, start: float, end: float) -> Scale:
+        """From a power of ten to a power of ten."""
+        low = math.floor(math.log10(least))
+        return cls(10.0**low, 10.0 ** max(math.ceil(math.log10(most)), low + 1), start, end)
 
     def place(self, value: float) -> float:
         """In pixels."""
@@ -79,7 +87,7 @@ class Scale:
 
     def decades(self) -> list[float]:
         """Where the lines of the grid are."""
-        return [10.0**power for power in range(self._low, self._high + 1)]
+        return [10.0**power for power in range(round(self._low), round(self._high) + 1)]
 
 
 def _frame(table: Table, axes: Axes, across: Scale, up: Scale) -> Iterator[str]:

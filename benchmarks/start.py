@@ -64,7 +64,7 @@ def measure(bench: Bench) -> Iterator[Table]:
             taken = milliseconds(bench.some(ROUNDS, 1))
     figures = {name: (time_taken, time_taken - taken[NOTHING]) for name, time_taken in taken.items()}
     goal = Goal.at_most(LIMIT, max(beyond for _, beyond in figures.values()), "ms beyond Python's own start")
-    yield Table("the command's start", ("ms", "beyond Python's own"), figures, goal, bars="ms")
+    yield Table("the command's start", ("ms", "beyond Python's own"), figures, goal)
 
 
 def milliseconds(rounds: int) -> dict[str, float]:

@@ -25,6 +25,7 @@ TOOLS: Final = (
     "id",
     "mkdir",
     "rm",
+    "sort",
     "touch",
 )
 """What the scripts need beside Python: the PATH of these tests has nothing else."""
@@ -64,11 +65,11 @@ class Machine:
         self.checkout = root / "checkout"
         self.programs = root / "bin"
         self.calls = root / "calls"
-        for directory in ("scripts", ".ci"):
+        for directory in ("scripts", ".ci", "benchmarks"):
             (self.checkout / directory).mkdir(parents=True)
         self.programs.mkdir()
         self.calls.touch()
-        scripts = ("scripts/environment.sh", "scripts/quickstart", "scripts/test", ".ci/run")
+        scripts = ("scripts/environment.sh", "scripts/quickstart", "scripts/test", ".ci/run", "benchmarks/run")
         for name in ("pyproject.toml", "setup.cfg", *scripts):
             shutil.copy(CHECKOUT / name, self.checkout / name)
         for tool in TOOLS:

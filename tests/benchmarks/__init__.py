@@ -1,0 +1,1 @@
+"""Benchmarks that nobody runs rot: these run them."""
