@@ -1,4 +1,4 @@
-"""Progress as somebody sees it: a bar on a terminal, lines of JSON for a program, nothing in a pipe.
+"""Progress as somebody sees it: a bar on a terminal, lines where that cannot draw, JSON for programs, nothing in pipes.
 
 All of it goes to standard error. The library reports every slice; here it is thinned out to what an eye or a program
 can use.
@@ -7,16 +7,24 @@ can use.
 from __future__ import annotations
 
 import json
+import os
 import time
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager, nullcontext
 from typing import Any, Final, Protocol, TextIO
 
+from client_cli import text
 from client_cli.messages import Translate
 from client_cli.progress import Phase, Progress, ProgressCallback, Wait, no_progress
 
 REPORT_EVERY: Final = 1.0
 """Seconds between two lines of JSON."""
+
+SAY_EVERY: Final = 5.0
+"""Seconds between two lines for people: they stay on the screen."""
+
+DUMB: Final = frozenset({"dumb", "unknown"})
+"""Values of TERM: terminals that cannot draw over what is there."""
 
 
 class Bars(Protocol):
@@ -40,6 +48,8 @@ def bars_for(kind: str, stderr: TextIO, say: Callable[[str], None], translate: T
     if kind == "json":
         return JsonBars(stderr, say)
     if kind == "auto" and stderr.isatty():
+        if os.environ.get("TERM", "").lower() in DUMB:
+            return LineBars(say)
         from client_cli.drawing import TerminalBars
 
         return TerminalBars(stderr, say, translate)
@@ -63,6 +73,28 @@ class NoBars:
     def asking(self, whom: str) -> AbstractContextManager[object]:
         """Nothing to see."""
         return nullcontext()
+
+
+class LineBars(NoBars):
+    """For a terminal that cannot draw: a line from time to time."""
+
+    def __init__(self, say: Callable[[str], None], clock: Callable[[], float] = time.monotonic) -> None:
+        super().__init__(say)
+        self._clock = clock
+
+    @contextmanager
+    def showing(self, name: str) -> Iterator[ProgressCallback]:
+        """`holiday.avi: 12.0 MiB of 64.0 MiB`, when it has taken a while."""
+        said = self._clock()
+
+        def show(progress: Progress) -> None:
+            nonlocal said
+            if self._clock() - said >= SAY_EVERY:
+                said = self._clock()
+                total = "" if progress.total is None else f" of {text.size(progress.total)}"
+                self.message(f"{name}: {text.size(progress.done)}{total}")
+
+        yield show
 
 
 class JsonBars:

@@ -18,7 +18,7 @@ from client_cli import __version__, text
 from client_cli.app import App
 from client_cli.framework import YoukuGroup
 from client_cli.output import Form
-from youku_evloop.errors import BadRequest, ExitCode, Interrupted, YoukuError
+from youku_evloop.errors import Ambiguous, BadRequest, ExitCode, Interrupted, YoukuError
 
 COMMANDS: Final = {
     "register": "client_cli.commands.accounts:register",
@@ -162,7 +162,7 @@ def _report(app: App, error: YoukuError, wants_json: bool) -> int:
     else:
         line = text.visible_lines(f"youku: {app.translate(error.message)}")
     sys.stderr.write(f"{line}\n")
-    if "candidates" in error.facts and not wants_json:
+    if isinstance(error, Ambiguous) and not wants_json:
         from client_cli.commands.wanted import say_candidates
 
         say_candidates(app, error)

@@ -11,7 +11,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from enum import Enum
-from typing import Any, Final, Literal, TextIO
+from typing import Any, Final, Literal, TextIO, TypeVar
 
 from client_cli import text
 from client_cli.messages import Translate
@@ -21,8 +21,10 @@ UTF_8: Final = "utf-8"
 COLUMN_GAP: Final = 2
 """Between the columns of a table on a terminal."""
 
-NARROWEST: Final = 8
+NARROWEST: Final = 16
 """A title is never cut shorter than this, however narrow the terminal."""
+
+ItemT = TypeVar("ItemT")
 
 
 class Form(Enum):
@@ -42,6 +44,8 @@ class Column:
     right: bool = False
     flexible: bool = False
     """Shortened first where a terminal is narrow."""
+    optional: bool = False
+    """Left out where that is not enough, the last one first."""
 
 
 class Output:
@@ -128,8 +132,8 @@ class Output:
         return text.size(count) if self.is_for_people else str(count)
 
     def _print_table(self, columns: Sequence[Column], rows: Sequence[Sequence[str]], stream: TextIO) -> None:
-        columns = [replace(column, title=self._say(column.title)) for column in columns]
-        rows = [[text.visible(cell) for cell in row] for row in rows]
+        columns = [replace(column, title=_encodable(self._say(column.title), stream)) for column in columns]
+        rows = [[_encodable(text.visible(cell), stream) for cell in row] for row in rows]
         if stream.isatty():
             _draw(columns, rows, stream)
         else:
@@ -143,7 +147,7 @@ class Output:
         import msgspec
 
         encoded = msgspec.json.encode(value)
-        if (self._stdout.encoding or UTF_8).lower() != UTF_8:  # an escape of the stream's own would be no JSON
+        if not _is_utf_8(self._stdout):  # an escape of the stream's own would be no JSON
             import json
 
             return json.dumps(json.loads(encoded), indent=indent or None)
@@ -157,21 +161,46 @@ def _draw(columns: Sequence[Column], rows: Sequence[Sequence[str]], stream: Text
 
     drawn = Table(box=None, pad_edge=False, padding=(0, COLUMN_GAP, 0, 0), header_style="bold")
     console = Console(file=stream, highlight=False)
-    for column, wide in zip(columns, _widths(columns, rows, console.width), strict=True):
+    columns, rows, widths = _fitting(columns, rows, console.width)
+    console.width = max(console.width, sum(widths) + COLUMN_GAP * len(widths))  # rich would cut ids
+    overflow: Literal["ellipsis", "crop"] = "ellipsis" if _is_utf_8(stream) else "crop"
+    for column, wide in zip(columns, widths, strict=True):
         justify: Literal["left", "right"] = "right" if column.right else "left"
-        drawn.add_column(column.title, justify=justify, no_wrap=True, overflow="ellipsis", width=wide)
+        drawn.add_column(Text(column.title), justify=justify, no_wrap=True, overflow=overflow, width=wide)
     for row in rows:
         drawn.add_row(*(Text(cell) for cell in row))
     console.print(drawn)
 
 
-def _widths(columns: Sequence[Column], rows: Sequence[Sequence[str]], room: int) -> list[int]:
-    """Of each column, in columns of the terminal: as its widest cell, but flexible ones share what is left."""
-    widths = [max(text.width(cell) for cell in cells) for cells in zip(*rows, strict=True)] or [0] * len(columns)
-    widths = [max(wide, text.width(column.title)) for wide, column in zip(widths, columns, strict=True)]
-    flexible = [place for place, column in enumerate(columns) if column.flexible]
-    fixed = sum(wide for place, wide in enumerate(widths) if place not in flexible)
-    left = room - fixed - COLUMN_GAP * (len(columns) - 1)
-    for place in flexible:
-        widths[place] = max(min(widths[place], left // len(flexible)), NARROWEST)
-    return widths
+def _fitting(
+    columns: Sequence[Column], rows: Sequence[Sequence[str]], room: int
+) -> tuple[Sequence[Column], Sequence[Sequence[str]], list[int]]:
+    """What fits into so many columns of a terminal, and how wide each is: flexible ones share what is left."""
+    widths = [max(map(text.width, cells)) for cells in zip([column.title for column in columns], *rows, strict=True)]
+    least = [min(wide, NARROWEST) if column.flexible else wide for wide, column in zip(widths, columns, strict=True)]
+    left = room - sum(least) - COLUMN_GAP * (len(columns) - 1)
+    optional = [place for place, column in enumerate(columns) if column.optional]
+    if left < 0 and optional:
+        place = optional[-1]
+        return _fitting(_without(columns, place), [_without(row, place) for row in rows], room)
+    for place, column in enumerate(columns):
+        if column.flexible:
+            more = min(widths[place] - least[place], max(left, 0))
+            widths[place] = least[place] + more
+            left -= more
+    return columns, rows, widths
+
+
+def _without(items: Sequence[ItemT], place: int) -> list[ItemT]:
+    return [*items[:place], *items[place + 1 :]]
+
+
+def _is_utf_8(stream: TextIO) -> bool:
+    return (stream.encoding or UTF_8).lower() == UTF_8
+
+
+def _encodable(cell: str, stream: TextIO) -> str:
+    """As the stream's encoding can have it: what is escaped later would make a table crooked."""
+    if _is_utf_8(stream):
+        return cell
+    return cell.encode(stream.encoding, "backslashreplace").decode(stream.encoding)

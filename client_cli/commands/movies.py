@@ -26,9 +26,9 @@ COLUMNS = (
     Column("ID", right=True),
     Column("SIZE", right=True),
     Column("PRICE", right=True),
-    Column("VIP", right=True),
+    Column("VIP", right=True, optional=True),
     Column("PUBLISHED"),
-    Column("BY"),
+    Column("BY", optional=True),
     Column("TITLE", flexible=True),
 )
 

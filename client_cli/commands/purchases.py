@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 COLUMNS = (
     Column("ID", right=True),
     Column("WHEN"),
-    Column("BY"),
+    Column("BY", optional=True),
     Column("YUAN", right=True),
     Column("STATE"),
     Column("WHAT", flexible=True),

@@ -21,9 +21,9 @@ if TYPE_CHECKING:
 COLUMNS = (
     Column("ID", right=True),
     Column("WHEN"),
-    Column("BY"),
+    Column("BY", optional=True),
     Column("BYTES", right=True),
-    Column("WHOLE"),
+    Column("WHOLE", optional=True),
     Column("MOVIE", right=True),
     Column("TITLE", flexible=True),
 )

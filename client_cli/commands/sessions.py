@@ -13,7 +13,7 @@ from youku_evloop.errors import BadRequest
 COLUMNS = (
     Column("ID", right=True),
     Column("FROM"),
-    Column("LOGGED IN"),
+    Column("LOGGED IN", optional=True),
     Column("LAST SEEN"),
     Column("EXPIRES"),
     Column(""),

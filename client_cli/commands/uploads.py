@@ -32,8 +32,8 @@ COLUMNS = (
     Column("ID"),
     Column("DONE", right=True),
     Column("SIZE", right=True),
-    Column("STATE"),
-    Column("BEGUN"),
+    Column("STATE", optional=True),
+    Column("BEGUN", optional=True),
     Column("EXPIRES"),
     Column("TITLE", flexible=True),
 )

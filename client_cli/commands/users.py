@@ -18,13 +18,19 @@ if TYPE_CHECKING:
 
 COLUMNS = (
     Column("ID", right=True),
-    Column("NAME", flexible=True),
+    Column("NAME"),
     Column("TYPE"),
     Column("VIP UNTIL"),
-    Column("REGISTERED"),
+    Column("REGISTERED", optional=True),
     Column(""),
 )
-INVITATION_COLUMNS = (Column("ID", right=True), Column("BY"), Column("MADE"), Column("EXPIRES"), Column("USED BY"))
+INVITATION_COLUMNS = (
+    Column("ID", right=True),
+    Column("BY"),
+    Column("MADE", optional=True),
+    Column("EXPIRES"),
+    Column("USED BY"),
+)
 
 
 @click.group(

@@ -79,7 +79,7 @@ def on_a_terminal(
         stderr=theirs,
         cwd=directory,
         start_new_session=True,
-        env={**environment, "TERM": "xterm-256color", "COLUMNS": str(columns), "LINES": "24"},
+        env={"TERM": "xterm-256color", **environment, "COLUMNS": str(columns), "LINES": "24"},
     ) as process:
         os.close(theirs)
         try:

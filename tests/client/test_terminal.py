@@ -152,3 +152,30 @@ def test_youku_alone_shows_its_help(command: Command) -> None:
     said = command()
     assert said.code == 0
     assert "Commands:" in said.out
+
+
+def test_a_narrow_terminal_loses_a_column_before_an_id(peer: Peer, tmp_path: Path) -> None:
+    peer.add_movie(DATA, "A title of some length", uploader="a" * 32, is_free=False, price=2000, vip_price=1000)
+    environment = environment_of(tmp_path, peer)
+    wide = on_a_terminal("list", environment=environment, directory=tmp_path, columns=120).lines
+    narrow = on_a_terminal("list", environment=environment, directory=tmp_path, columns=60).lines
+    assert "VIP" in wide[0] and "BY" in wide[0] and "a" * 32 in wide[1]
+    assert "VIP" in narrow[0] and "BY" not in narrow[0]
+    assert all(text.width(line) <= 60 for line in narrow)
+    tiny = on_a_terminal("list", environment=environment, directory=tmp_path, columns=20).lines
+    assert tiny[1].split()[:2] == ["1", "146.5"]
+
+
+def test_a_terminal_of_another_encoding_sees_straight_tables(peer: Peer, tmp_path: Path) -> None:
+    peer.add_movie(DATA, "很长的标题 " * 15)
+    environment = {**environment_of(tmp_path, peer), "PYTHONIOENCODING": "latin-1"}
+    screen = on_a_terminal("list", environment=environment, directory=tmp_path)
+    assert "\\u5f88" in screen.lines[1]
+    assert all(len(line) <= 80 for line in screen.lines)
+
+
+def test_a_terminal_that_cannot_draw_gets_lines(peer: Peer, tmp_path: Path) -> None:
+    (tmp_path / "a.avi").write_bytes(DATA)
+    environment = {**environment_of(tmp_path, peer), "TERM": "dumb"}
+    screen = on_a_terminal("upload", "a.avi", environment=environment, directory=tmp_path)
+    assert screen.text == "1  a.avi  (146.5 KiB)\n"
