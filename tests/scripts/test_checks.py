@@ -32,8 +32,8 @@ def machine(tmp_path: Path) -> Machine:
 
 
 def give_mariadb(machine: Machine) -> None:
-    """Something by the names that are looked for."""
-    for program in ("mariadbd", "mariadb-install-db"):
+    """Something by the names that are looked for, and jq."""
+    for program in ("mariadbd", "mariadb-install-db", "jq"):
         machine.give(program, "#!/bin/bash\n")
 
 
@@ -88,6 +88,17 @@ def test_mariadb_that_is_missing_is_installed_without_its_service(machine: Machi
     asked = [line for line in machine.calls.read_text().splitlines() if line.startswith("apt")]
     assert asked[0] == "apt update"
     assert asked[1].split()[-2:] == ["mariadb-server-core", "mariadb-client-core"]
+
+
+def test_jq_is_installed_where_it_can_be_and_missed_by_nobody_else(machine: Machine) -> None:
+    give_mariadb(machine)
+    (machine.programs / "jq").unlink()
+    done = machine.run("scripts/test")
+    assert done.returncode == 0, done.stderr
+    assert "left out" in done.stdout
+    machine.give("apt-get", APT)
+    assert machine.run("scripts/test").returncode == 0
+    assert "install --yes --no-install-recommends jq" in machine.calls.read_text()
 
 
 def test_where_it_cannot_be_installed_the_package_is_named(machine: Machine) -> None:
