@@ -100,8 +100,9 @@ def _command(path: str, command: Described, below: Sequence[tuple[str, Described
         yield from _text(paragraphs(other.help or ""))
         yield from _options(name, other.own_options())
         yield from _text(f"With `--json`: {other.document}")
-    yield ".SH OUTPUT"
-    yield from _text(f"With `--json`: {command.document}")
+    if command.document:
+        yield ".SH OUTPUT"
+        yield from _text(f"With `--json`: {command.document}")
     yield ".SH EXAMPLES"
     for described in [command, *(other for _, other in below)]:
         yield from _examples(described)

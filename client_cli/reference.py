@@ -49,9 +49,11 @@ With `--json` and `--json-lines` an error is one JSON object on standard error: 
 "rate": BYTES_PER_SECOND}`. A pause before another try, and the wait before a free download, is a line about every
 second, the last one with 0: `{"event": "waiting", "reason": CODE, "message": TEXT, "left": SECONDS, "total": SECONDS}`.
 
-A MOVIE, a USER and an UPLOAD below are [the protocol's](protocol.md#movies). A ROW says what came of a file: `{"path":
-TEXT, "outcome": "uploaded" | "existing" | "missing" | "failed"}`, with `line` if it stands in a list, `movie` if there
-is one, and `error` (CODE) and `message` if it failed.
+In the shapes below a MOVIE, USER, UPLOAD, SESSION, PURCHASE, RECORD, NOTICE or INVITATION is
+[the protocol's](protocol.md#movies), an ACCOUNT a USER with `is_locked`. A ROW says what came of a file:
+`{"path": TEXT, "outcome": "uploaded" | "existing" | "missing" | "failed"}`, with `line` if it stands in a list, `movie`
+if there is one, and `error` (CODE) and `message` if it failed. TEXT, a NAME, PATH or TITLE is text; a CODE that of an
+error; a NUMBER or SECONDS a number; an ID, BYTES and FEN whole ones; a TIME UTC, such as `2026-11-21T08:15:30Z`.
 """
 
 VARIABLES = """\

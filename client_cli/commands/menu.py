@@ -16,7 +16,8 @@ import click
 
 from client_cli.app import App
 from client_cli.framework import command, pass_app
-from youku_evloop.errors import NotLoggedIn, YoukuError
+from client_cli.output import Form
+from youku_evloop.errors import BadRequest, NotLoggedIn, YoukuError
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,7 +85,7 @@ ADMINISTRATOR: Final = (
 
 @command(
     "menu",
-    document="{}",
+    document="",
     examples=(
         ("youku menu", "Choose by numbers; what there is depends on who you are."),
         ("LANG=zh_CN.UTF-8 youku menu", "In Chinese."),
@@ -93,7 +94,12 @@ ADMINISTRATOR: Final = (
 @click.pass_context
 @pass_app
 def menu(app: App, context: click.Context) -> None:
-    """Choose what to do from a numbered menu, in English or Chinese."""
+    """Choose what to do from a numbered menu, in English or Chinese.
+
+    It is for people: there are no results to print with --json, --json-lines or --quiet.
+    """
+    if app.output.form is not Form.TEXT:
+        raise BadRequest("The menu is for people: call the commands themselves with --json, --json-lines or --quiet.")
     Menu(app, lambda words: _run(context, words)).run()
 
 

@@ -51,7 +51,7 @@ def test_every_command_says_what_it_does_and_shows_it(path: str) -> None:
     described = COMMANDS[path]
     assert described.help
     assert len(described.examples) >= 2
-    assert described.document.startswith("{")
+    assert described.document.startswith("{") or path == "youku menu", "what is not for people alone has results"
     assert all(meaning.endswith(".") for _, meaning in described.examples)
 
 
