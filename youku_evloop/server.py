@@ -15,6 +15,7 @@ from functools import partial
 from ipaddress import ip_address
 from pathlib import Path
 from resource import RLIMIT_NOFILE, getrlimit
+from time import process_time
 from typing import Any, Final
 
 from youku_evloop import logs, orm, schema
@@ -140,6 +141,7 @@ class Server:
         states.update(newcomer.state.value for newcomer in self._transport.newcomers)
         return {
             "uptime": round(self._loop.now - self._began, 3),
+            "cpu": round(process_time(), 3),
             "connections": dict(states),
             "connections_served": self._statistics.connections_served,
             "bytes_in": self._statistics.bytes_in + sum(connection.bytes_in for connection in connections),

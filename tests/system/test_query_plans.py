@@ -292,6 +292,30 @@ def use_invitation(talk: Conversation) -> None:
     talk.ask("invitation.cancel", invitation=talk.ask("invitation.create")["invitation"]["id"])
 
 
+def make_and_delete_user(talk: Conversation) -> None:
+    """Somebody who has searched and downloaded."""
+    name = f"d{uuid.uuid4().hex[:20]}"
+    user = talk.ask("user.create", name=name, **verifier_of(PASSWORD))["user"]["id"]
+    movie = talk.movie()
+    theirs = Conversation(talk.library, Caller(user, name, UserType.USER, 1))
+    theirs.ask("movie.search", query="upload")
+    talk.ask("user.grant_vip", user=name, months=1)  # who need not wait
+    theirs.ask("movie.read", movie=movie)
+    talk.ask("user.delete", user=name)
+
+
+def purge_movie(talk: Conversation) -> None:
+    """One that nobody wants, and one that somebody has downloaded."""
+    movie = talk.movie()
+    talk.ask("movie.delete", movie=movie)
+    talk.ask("movie.purge", movie=movie)
+    movie = talk.movie()
+    talk.ask("movie.read", movie=movie)
+    talk.ask("movie.delete", movie=movie)
+    with pytest.raises(Exception, match="on record"):
+        talk.ask("movie.purge", movie=movie)
+
+
 def list_users(talk: Conversation) -> None:
     """All, and some."""
     talk.ask("user.list")
@@ -366,6 +390,7 @@ EXERCISES: Final[Mapping[str, Callable[[Conversation], object]]] = {
     "movie.hash": lambda talk: talk.ask("movie.hash", movie=talk.movie(), length=1),
     "movie.delete": restore_movie,
     "movie.restore": restore_movie,
+    "movie.purge": purge_movie,
     "account.password": change_password,
     "session.list": lambda talk: talk.ask("session.list"),
     "session.end": end_session,
@@ -375,6 +400,8 @@ EXERCISES: Final[Mapping[str, Callable[[Conversation], object]]] = {
     "invitation.cancel": use_invitation,
     "user.list": list_users,
     "user.show": change_users,
+    "user.create": make_and_delete_user,
+    "user.delete": make_and_delete_user,
     "user.lock": change_users,
     "user.unlock": change_users,
     "user.grant_vip": change_users,

@@ -8,7 +8,7 @@ from msgspec import UNSET, UnsetType
 
 from youku_evloop.commands.base import Access, Call, Command, Id, Paged, Results
 from youku_evloop.models import Movie
-from youku_evloop.services import catalogue, downloads, search
+from youku_evloop.services import catalogue, downloads, removal, search
 from youku_evloop.services.downloads import Range
 from youku_evloop.services.library import timestamp
 from youku_evloop.wire.messages import Request
@@ -55,6 +55,10 @@ class ShowMovie(OneMovie, tag="movie.show"):
 
 
 class DeleteMovie(OneMovie, tag="movie.delete"):
+    pass
+
+
+class PurgeMovie(OneMovie, tag="movie.purge"):
     pass
 
 
@@ -113,6 +117,11 @@ def delete_movie(call: Call, arguments: DeleteMovie) -> Results:
     return {"movie": catalogue.as_json(movie), "restorable_until": timestamp(until)}
 
 
+def purge_movie(call: Call, arguments: PurgeMovie) -> Results:
+    removal.purge(call.library, arguments.movie)
+    return {}
+
+
 def restore_movie(call: Call, arguments: RestoreMovie) -> Results:
     return {"movie": catalogue.as_json(catalogue.restore(call.library, arguments.movie))}
 
@@ -148,6 +157,7 @@ COMMANDS: Final = (
     Command(HashMovie, Access.USER, hash_movie),
     Command(DeleteMovie, Access.ADMIN, delete_movie),
     Command(ListDeleted, Access.ADMIN, lambda call, a: _page(*catalogue.list_deleted(a.limit, a.cursor))),
+    Command(PurgeMovie, Access.ADMIN, purge_movie),
     Command(RestoreMovie, Access.ADMIN, restore_movie),
     Command(EditMovie, Access.ADMIN, edit_movie),
     Command(SearchMovies, Access.USER, search_movies),

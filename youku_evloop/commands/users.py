@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from typing import Final
 
+from youku_evloop.commands.accounts import NewPassword
 from youku_evloop.commands.base import Access, Call, Command, Paged, Results
 from youku_evloop.models import UserType
-from youku_evloop.services import users
+from youku_evloop.services import removal, users
 from youku_evloop.wire.messages import Request
 
 
@@ -21,6 +22,14 @@ class OneUser(Request):
 
 
 class ShowUser(OneUser, tag="user.show"):
+    pass
+
+
+class CreateUser(NewPassword, tag="user.create"):
+    name: str
+
+
+class DeleteUser(OneUser, tag="user.delete"):
     pass
 
 
@@ -50,6 +59,14 @@ def show_user(call: Call, arguments: ShowUser) -> Results:
     return {"user": users.as_json(users.find(arguments.user))}
 
 
+def create_user(call: Call, arguments: CreateUser) -> Results:
+    return {"user": users.as_json(users.create(call.library, arguments.name, arguments.verifier()))}
+
+
+def delete_user(call: Call, arguments: DeleteUser) -> Results:
+    return {"user": users.as_json(removal.delete_user(call.library, call.who, arguments.user))}
+
+
 def lock_user(call: Call, arguments: LockUser) -> Results:
     return {"user": users.as_json(users.lock(call.library, call.who, arguments.user))}
 
@@ -69,6 +86,8 @@ def end_vip(call: Call, arguments: EndVip) -> Results:
 COMMANDS: Final = (
     Command(ListUsers, Access.ADMIN, list_users),
     Command(ShowUser, Access.ADMIN, show_user),
+    Command(CreateUser, Access.ADMIN, create_user),
+    Command(DeleteUser, Access.ADMIN, delete_user),
     Command(LockUser, Access.ADMIN, lock_user),
     Command(UnlockUser, Access.ADMIN, unlock_user),
     Command(GrantVip, Access.ADMIN, grant_vip),

@@ -28,6 +28,7 @@ SET_UP = (
 ERRORS: dict[str, type[errors.OrmError]] = {
     "SQLITE_CONSTRAINT_UNIQUE": errors.UniqueViolation, "SQLITE_CONSTRAINT_PRIMARYKEY": errors.UniqueViolation,
     "SQLITE_CONSTRAINT_FOREIGNKEY": errors.ForeignKeyViolation, "SQLITE_CONSTRAINT": errors.IntegrityError,
+    "SQLITE_CONSTRAINT_TRIGGER": errors.ForeignKeyViolation,  # of ON DELETE RESTRICT; there are no other triggers
     "SQLITE_BUSY": errors.Deadlock, "SQLITE_LOCKED": errors.Deadlock, "SQLITE_INTERRUPT": errors.StatementTimeout,
     "SQLITE_CANTOPEN": errors.Unavailable, "SQLITE_FULL": errors.Unavailable, "SQLITE_IOERR": errors.Unavailable,
     "SQLITE_READONLY": errors.Unavailable,

@@ -7,10 +7,12 @@ order and over however many connections the ranges were asked for.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Final
 
+from youku_evloop import orm
 from youku_evloop.errors import BadRequest, IntegrityFailure, MovieDeleted, NotFound, PaymentRequired
 from youku_evloop.models import DownloadRecord, Movie
 from youku_evloop.services import catalogue, purchases, vip, waiting
@@ -176,8 +178,9 @@ def _goes_on(record: DownloadRecord, offset: int, now: datetime) -> bool:
 
 def _note(record: DownloadRecord, size: int, offset: int, sent: int) -> None:
     """Add what was sent; where another range was noted since the record was read, look at it again."""
-    while not _add(record, size, offset, sent):
-        record.refresh()
+    with suppress(orm.NotFound):  # the user was deleted meanwhile, and the record with them
+        while not _add(record, size, offset, sent):
+            record.refresh()
 
 
 def _add(record: DownloadRecord, size: int, offset: int, sent: int) -> bool:

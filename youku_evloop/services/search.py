@@ -47,6 +47,11 @@ def reindex(movie: Movie, before: str) -> None:
     movie.update(search_text=after)
 
 
+def unindex(movie: Movie) -> None:
+    """Make a movie that goes for good unfindable; in the transaction that removes it."""
+    MovieGram.select(movie_id=movie.id).where(MovieGram.gram.in_(grams.of_text(movie.search_text))).delete()
+
+
 def find(
     library: Library, who: Caller, query: str, kind: str, limit: int, cursor: str | None, remember: bool = True
 ) -> tuple[list[Movie], str | None]:

@@ -44,6 +44,13 @@ def find(name: str) -> User:
     return user
 
 
+def create(library: Library, name: str, verifier: accounts.Verifier) -> User:
+    """An account for somebody else, however many were made before; raises `BadRequest` for a bad name, `NameTaken`."""
+    user = accounts.create(name, verifier)
+    library.signals.send("user_registered", user=user.id, name=user.name, user_type=user.user_type.value)
+    return user
+
+
 def lock(library: Library, who: Caller, name: str) -> User:
     """Shut a user out, at once and everywhere; raises `Conflict` for oneself, `NotFound`."""
     user = find(name)
