@@ -48,6 +48,7 @@ COMMANDS: Final = {
     "users": "client_cli.commands.users:users",
     "invite": "client_cli.commands.users:invite",
     "ping": "client_cli.commands.service:ping",
+    "loadtest": "client_cli.commands.loadtest:loadtest",
     "config": "client_cli.commands.config:config",
     "api": "client_cli.commands.api:api",
     "completion": "client_cli.commands.completion:completion",

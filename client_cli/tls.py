@@ -73,7 +73,7 @@ class TlsLink:
 
 def link_through_tls(server: Address, trust: Trust, dial: Dial, timeout: float) -> TlsLink:
     """Connect, shake hands within `timeout` seconds, and believe the certificate; raises `UntrustedServer`."""
-    link = _shake_hands(dial(), server, _blind_context(), timeout)
+    link = _shake_hands(dial(), server, blind_context(), timeout)
     try:
         seen = fingerprint_of(link)
         trust.accept(server, seen, lambda: _is_vouched_for(server, seen, dial, timeout))
@@ -88,7 +88,7 @@ def fingerprint_of(link: ssl.SSLSocket) -> str:
     return "sha256:" + hashlib.sha256(link.getpeercert(binary_form=True) or b"").hexdigest()
 
 
-def _blind_context() -> ssl.SSLContext:
+def blind_context() -> ssl.SSLContext:
     """TLS 1.2 or newer with any certificate: what it is worth is decided afterwards, by its fingerprint."""
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
     context.minimum_version = ssl.TLSVersion.TLSv1_2

@@ -33,6 +33,10 @@ SELF_CONTAINED: Final = frozenset({"orm"})
 
 CLIENT_MAY_IMPORT: Final = frozenset({"wire", "errors"})
 
+LOAD_TESTER: Final = "loadtest"
+LOAD_TESTER_MAY_IMPORT: Final = CLIENT_MAY_IMPORT | {"kernel"}
+"""Thousands of clients in one process need a loop; the kernel knows no protocol."""
+
 OUTSIDE_WORLD: Final = frozenset(
     {"_thread", "asyncio", "concurrent", "datetime", "glob", "io", "mmap", "multiprocessing", "os", "pathlib", "random"}
     | {"secrets", "select", "selectors", "shutil", "signal", "socket", "socketserver", "ssl", "subprocess", "tempfile"}
@@ -144,15 +148,27 @@ def wrong_arrows(root: Path) -> list[str]:
 
 
 def wrong_client_arrows(root: Path) -> list[str]:
-    """What the client imports of the server beyond what both share."""
+    """What the client imports of the server beyond what both share, and the load tester beyond the kernel."""
     sources = sources_of(root, CLIENT) | sources_of(root, SERVER)
     return [
         f"{source.name} -> {name}"
         for source, name in arrows(sources)
         if source.name.split(".")[0] == CLIENT
         and name.startswith(f"{SERVER}.")
-        and name.split(".")[1] not in CLIENT_MAY_IMPORT
+        and name.split(".")[1] not in (LOAD_TESTER_MAY_IMPORT if source.room == LOAD_TESTER else CLIENT_MAY_IMPORT)
     ]
+
+
+def users_of_the_load_tester(root: Path) -> list[str]:
+    """Files of the client that would bring the load tester's loop with them; its own command is the only one."""
+    sources = sources_of(root, CLIENT)
+    return sorted(
+        {
+            source.name
+            for source, name in arrows(sources)
+            if name.startswith(f"{CLIENT}.{LOAD_TESTER}") and source.room != LOAD_TESTER
+        }
+    )
 
 
 def circles(root: Path, package: str) -> list[str]:
@@ -192,6 +208,10 @@ def test_every_import_of_the_server_runs_downward() -> None:
 
 def test_the_client_imports_only_what_both_ends_share() -> None:
     assert wrong_client_arrows(CHECKOUT) == []
+
+
+def test_only_its_own_command_uses_the_load_tester() -> None:
+    assert users_of_the_load_tester(CHECKOUT) == [f"{CLIENT}.commands.{LOAD_TESTER}"]
 
 
 @pytest.mark.parametrize("package", [SERVER, CLIENT])

@@ -27,6 +27,7 @@ class ExitCode(IntEnum):
     WAIT = 8
     TEMPORARY = 9
     INTEGRITY = 10
+    THRESHOLD = 11
     INTERRUPTED = 130
 
 
@@ -214,6 +215,13 @@ class UntrustedServer(YoukuError):
 
     code = "untrusted_server"
     exit_code = ExitCode.INTEGRITY
+
+
+class ThresholdCrossed(YoukuError):
+    """A load test went well, and was not good enough: `crossed` says what was too much or too little."""
+
+    code = "threshold"
+    exit_code = ExitCode.THRESHOLD
 
 
 class Interrupted(YoukuError):

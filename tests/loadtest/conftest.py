@@ -1,0 +1,34 @@
+"""A server to be loaded, and an administrator of it who types `youku loadtest`."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import pytest
+
+from tests.support.server import Person, RunningServer
+
+
+@pytest.fixture(scope="module")
+def shared_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RunningServer]:
+    running = RunningServer(tmp_path_factory.mktemp("server"))
+    running.start()
+    try:
+        yield running
+        running.stop()
+    finally:
+        running.kill()
+
+
+@pytest.fixture(scope="module")
+def admin(shared_server: RunningServer) -> Person:
+    return shared_server.create_admin("alice")
+
+
+@pytest.fixture
+def server(shared_server: RunningServer) -> Iterator[RunningServer]:
+    """The shared one; a test leaves nothing in it and gives it no reason to complain."""
+    before = len(shared_server.log)
+    yield shared_server
+    log = shared_server.log[before:]
+    assert " ERROR " not in log and "Traceback" not in log, log

@@ -1,0 +1,200 @@
+"""`youku loadtest` against a real server: small tests of every kind, and nothing of them is left."""
+
+from __future__ import annotations
+
+import json
+import signal
+from pathlib import Path
+from typing import Any, Final
+from xml.etree import ElementTree
+
+import pytest
+
+from tests.support.server import Outcome, Person, RunningServer, eventually, finish
+from youku_evloop import orm
+from youku_evloop.errors import ExitCode
+
+SMALL: Final = ("--clients", "3", "--users", "2", "--movies", "2", "--size", "uniform:1KiB,300KiB", "--seed", "1")
+
+
+def load(person: Person, *options: str | Path) -> Any:
+    """The document of a small test that went well."""
+    return person.do("loadtest", *SMALL, *options)
+
+
+def left_in(server: RunningServer) -> dict[str, int]:
+    """How many rows there are of what a test makes."""
+    database = orm.Database(f"sqlite:///{server.data / 'youku.db'}")
+    tables = ("movie", "movie_gram", "download_record", "download_wait", "search_history")
+    try:
+        counts = {table: int(database.execute(f"SELECT COUNT(*) FROM {table}").rows[0][0]) for table in tables}
+        unfinished = database.execute("SELECT COUNT(*) FROM upload WHERE state <> 'cancelled'").rows[0][0]
+        users = database.execute("SELECT COUNT(*) FROM user WHERE name LIKE 'loadtest%'").rows[0][0]
+        return {
+            name: count for name, count in {**counts, "user": int(users), "upload": int(unfinished)}.items() if count
+        }
+    finally:
+        database.close()
+
+
+def files_in(server: RunningServer) -> list[str]:
+    """Bytes of movies and uploads on its disk."""
+    return [path.name for path in server.data.rglob("*") if path.is_file() and {"blobs", "parts"} & set(path.parts)]
+
+
+@pytest.fixture(autouse=True)
+def nothing_is_left(server: RunningServer, admin: Person) -> Any:
+    """Whatever a test was, afterwards the library is as before."""
+    before = left_in(server), files_in(server)
+    yield
+    assert (left_in(server), files_in(server)) == before
+
+
+def test_a_number_of_requests_is_exactly_that(admin: Person) -> None:
+    found = load(admin, "--requests", "100")
+    assert (found["requests"], found["errors"]) == (100, 0)
+    assert found["operations"]["ping"]["count"] == 100
+    assert 0 < found["latency"]["p50"] <= found["latency"]["p99"] <= found["latency"]["max"]
+    assert sum(count for _, _, count in found["distribution"]) == 100
+
+
+def test_a_stranger_may_ping(server: RunningServer) -> None:
+    stranger = server.somebody("stranger")
+    assert load(stranger, "--requests", "10")["requests"] == 10
+    assert stranger.fail(ExitCode.NOT_LOGGED_IN, "loadtest", "--scenario", "browse")["error"] == "not_logged_in"
+
+
+def test_only_an_administrator_makes_users(server: RunningServer) -> None:
+    bob = server.register("bob")
+    assert bob.fail(ExitCode.FORBIDDEN, "loadtest", "--scenario", "browse")["error"] == "forbidden"
+
+
+@pytest.mark.parametrize(
+    ("scenario", "operations"),
+    [
+        ("browse", {"movie.list", "movie.search", "movie.show"}),
+        ("login", {"account.login", "account.proof", "account.logout"}),
+        ("download", {"movie.read"}),
+        ("upload", {"upload.create", "upload.write", "upload.finish", "movie.delete", "movie.purge"}),
+    ],
+)
+def test_each_scenario_asks_what_it_says(admin: Person, scenario: str, operations: set[str]) -> None:
+    found = load(admin, "--scenario", scenario, "--requests", "60")
+    assert found["errors"] == 0
+    assert set(found["operations"]) == operations
+    assert found["visits"][scenario]["count"] > 0
+    assert found["server_cpu"]["cpu_per_request"] > 0
+
+
+@pytest.mark.parametrize("scenario", ["download", "upload"])
+def test_transfers_that_are_cut_go_on_and_have_the_right_hash(admin: Person, scenario: str) -> None:
+    found = load(admin, "--scenario", scenario, "--kill-rate", "1", "--requests", "100")
+    assert found["errors"] == 0
+    transfers = found["transfers"]
+    assert transfers["cut"] >= transfers["verified"] == found["visits"][scenario]["count"] > 5
+
+
+def test_a_mix_has_a_bit_of_everything(admin: Person) -> None:
+    weights = "ping=1,browse=1,login=1,download=1,upload=1"
+    found = load(admin, "--weights", weights, "--requests", "300", "--kill-rate", "20%", "--think", "uniform:0s,2ms")
+    assert found["errors"] == 0
+    assert set(found["visits"]) == {"ping", "browse", "login", "download", "upload"}
+
+
+def test_an_own_scenario_is_played_step_by_step(admin: Person, tmp_path: Path) -> None:
+    file = tmp_path / "plan.toml"
+    file.write_text(
+        'scenario = "own"\nrequests = 40\n[scenarios.own]\nsteps = [\n'
+        '{ask = "movie.search", query = "$word"}, {pause = "1ms"}, {ask = "movie.show", movie = "$movie"},\n'
+        '{ask = "movie.read", movie = "$movie", offset = 7}, {ask = "movie.show", movie = 999}, {run = "download"}]\n'
+    )
+    found = load(admin, "--file", file)
+    assert set(found["operations"]) == {"movie.search", "movie.show", "movie.read"}
+    assert found["error_codes"] == {"not_found": found["visits"]["own"]["errors"]}
+    assert found["visits"]["own"]["count"] == 0
+
+
+def test_a_threshold_that_is_crossed_ends_with_a_code_of_its_own(admin: Person) -> None:
+    held = admin.run("loadtest", *SMALL, "--requests", "50", "--fail-if", "errors>0", "--fail-if", "p99>1h")
+    assert held.code == ExitCode.OK
+    crossed = admin.run("loadtest", *SMALL, "--requests", "50", "--fail-if", "rate<1000000/s", "--json")
+    assert crossed.code == ExitCode.THRESHOLD
+    assert crossed.error["error"] == "threshold" and "rate<1000000/s" in crossed.error["message"]
+    assert json.loads(crossed.stdout)["thresholds"][0]["crossed"] is True
+    assert admin.fail(ExitCode.USAGE, "loadtest", "--fail-if", "p99")["error"] == "bad_request"
+
+
+def test_another_machine_is_refused_before_anything_is_sent(server: RunningServer, admin: Person) -> None:
+    port = server.port
+    refused = admin.fail(ExitCode.FORBIDDEN, "loadtest", "--server", f"127.1:{port}", "--tls", "off")
+    assert "--allow-host 127.1" in refused["message"]
+    again = ("--server", f"127.1:{port}", "--tls", "off", "--allow-host", "127.1", "--requests", "5")
+    assert admin.do("loadtest", *again)["requests"] == 5  # which is this machine after all
+
+
+def test_a_server_that_is_not_there_is_said(server: RunningServer, admin: Person) -> None:
+    nobody = admin.fail(ExitCode.TEMPORARY, "loadtest", "--server", "127.0.0.1:1")
+    assert nobody["error"] == "unreachable"
+
+
+def test_ctrl_c_ends_it_with_the_figures_so_far(server: RunningServer, admin: Person) -> None:
+    before = len(server.log)
+    running = admin.start("loadtest", *SMALL, "--scenario", "mixed", "--duration", "1h", "--json")
+    eventually(lambda: "op=movie.show" in server.log[before:], "load")
+    running.send_signal(signal.SIGINT)
+    outcome = finish(running)
+    assert outcome.code == ExitCode.INTERRUPTED
+    found = json.loads(outcome.stdout)
+    assert found["interrupted"] is True and found["requests"] > 0 and found["errors"] == 0
+    assert outcome.error["error"] == "interrupted"
+
+
+def test_what_a_killed_tester_left_is_found_and_removed(server: RunningServer, admin: Person) -> None:
+    before = len(server.log)
+    running = admin.start("loadtest", *SMALL, "--scenario", "mixed", "--duration", "1h")
+    eventually(lambda: "op=upload.finish" in server.log[before:] and "op=movie.show" in server.log[before:], "load")
+    running.kill()
+    finish(running)
+    admin.do("upload", _a_file(admin.home), "--title", "loadtest-is-no-test")
+    removed = admin.do("loadtest", "--clean-up")
+    assert removed["users"] == 2 and removed["movies"] >= 2
+    kept = admin.do("list")["movies"]
+    assert [movie["name"] for movie in kept] == ["loadtest-is-no-test"]
+    admin.do("delete", str(kept[0]["id"]), "--yes")
+    admin.do("api", "movie.purge", f"movie={kept[0]['id']}")
+
+
+def _a_file(directory: Path) -> Path:
+    file = directory / "a.avi"
+    file.write_bytes(b"bytes")
+    return file
+
+
+def test_the_summary_is_a_table(admin: Person) -> None:
+    said = admin.run("loadtest", *SMALL, "--scenario", "download", "--requests", "20")
+    assert said.code == ExitCode.OK, said
+    assert said.stdout.split()[:9] == ["OPERATION", "COUNT", "ERRORS", "RATE", "MEAN", "P50", "P90", "P99", "MAX"]
+    assert "movie.read" in said.stdout and "visit: download" in said.stdout and "Tester:" in said.stdout
+
+
+def test_the_report_is_one_page_that_needs_nothing_else(admin: Person, tmp_path: Path) -> None:
+    page = tmp_path / "load.html"
+    load(admin, "--scenario", "browse", "--duration", "1s", "--report", page, "--fail-if", "p99>1h")
+    tree = ElementTree.fromstring(page.read_text().removeprefix("<!DOCTYPE html>"))
+    names = {element.tag.rpartition("}")[2] for element in tree.iter()}
+    assert {"svg", "table", "polyline", "style"} <= names
+    assert not names & {"script", "link", "img", "iframe", "image", "use"}
+    attributes = {name for element in tree.iter() for name in element.attrib}
+    assert not attributes & {"href", "src", "srcset", "{http://www.w3.org/1999/xlink}href"}
+    assert "url(" not in page.read_text() and "@import" not in page.read_text()
+    assert len(tree.findall(".//{http://www.w3.org/1999/xhtml}figure")) == 6
+
+
+def test_a_report_that_cannot_be_written_is_said_before_the_test(admin: Person) -> None:
+    assert admin.fail(ExitCode.USAGE, "loadtest", "--report", "/nowhere/load.html")["error"] == "bad_request"
+
+
+def test_what_it_does_is_said_as_json_while_it_does_it(admin: Person) -> None:
+    said: Outcome = admin.run("loadtest", *SMALL, "--duration", "0.6s", "--progress", "json")
+    events = [json.loads(line) for line in said.stderr.splitlines() if line.startswith("{")]
+    assert events and all(event["event"] == "progress" and event["rate"] > 0 for event in events)
