@@ -3,7 +3,7 @@
 A text is compared in one form (NFKC, case folded) and cut into words. From a run of Chinese, Japanese or Korean
 characters come all single characters and all pairs, from any other word all triples, and its first one and two
 characters marked as a beginning; a word shorter than three characters is one of its beginnings. So a part of one or two
-letters is looked for at the beginnings of words, anything longer anywhere.
+letters leads to the beginnings of words alone, anything longer to wherever it stands.
 
 A gram is a number: up to three code points of 21 bits each, which is just what a database's integer holds. Nothing is
 hashed, and no two grams are alike.
@@ -49,6 +49,11 @@ def of_word(word: str) -> set[int]:
     else:
         found = list(_runs(word, TRIPLE))
     return {number(gram) for gram in found}
+
+
+def leads_anywhere(word: str) -> bool:
+    """Whether the grams of this part of a word lead to all texts that have it, not only at the beginning of a word."""
+    return bool(IDEOGRAPHS.match(word)) or len(word) >= TRIPLE
 
 
 def number(gram: str) -> int:

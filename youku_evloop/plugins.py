@@ -17,7 +17,7 @@ import click
 from youku_evloop.commands import COMMANDS, Command
 from youku_evloop.services.payments import PROVIDERS, Provider
 from youku_evloop.signals import Signals
-from youku_evloop.wire.messages import Request
+from youku_evloop.wire.messages import Request, RequestParser
 
 log = logging.getLogger(__name__)
 
@@ -50,9 +50,10 @@ class PluginApp:
         return self._commands
 
     def add_command(self, command: Command) -> None:
-        """A command of the protocol; raises `ValueError` when its name is taken."""
+        """A command of the protocol; raises `ValueError` when its name is taken, `TypeError` for bad arguments."""
         if any(known.name == command.name for known in self._commands.values()):
             raise ValueError(f"there is a command {command.name} already")
+        RequestParser([*self._commands, command.arguments])  # raises, or the server could not start with it
         self._commands[command.arguments] = command
 
     def add_subcommand(self, command: click.Command) -> None:
@@ -84,12 +85,12 @@ class PluginApp:
 
 
 def load(app: PluginApp, found: Iterable[EntryPoint] | None = None) -> list[str]:
-    """Hand the app to every plugin that is installed; the names of those that took it."""
+    """Hand the app to every plugin that is installed; the names of those that took it; one that exits has not."""
     loaded = []
     for point in entry_points(group=GROUP) if found is None else found:
         try:
             point.load()(app)
-        except Exception:
+        except (Exception, SystemExit):
             log.exception("the plugin %s failed and is left out", point.name)
         else:
             loaded.append(point.name)

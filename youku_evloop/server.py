@@ -228,10 +228,14 @@ class Server:
 
 
 def provider_of(app: PluginApp, name: str) -> Provider:
-    """The payment provider of that name; raises `BadRequest`."""
+    """The payment provider of that name; raises `BadRequest`, also where a plugin's fails."""
     if name not in app.providers:
         raise BadRequest(f"There is no payment provider {name!r}; there are {', '.join(app.providers)}.")
-    return app.providers[name]()
+    try:
+        return app.providers[name]()
+    except Exception as problem:
+        log.exception("the payment provider %s failed", name)
+        raise BadRequest(f"The payment provider {name!r} does not start: {problem}.") from problem
 
 
 def identity_of(config: Config) -> Identity | None:

@@ -393,10 +393,10 @@ class Session:
             return self._database_failure(error)
         except ConnectionLost:
             raise
-        except Exception as error:
+        except (Exception, SystemExit) as error:  # a plugin's exit would end the server
             return self._fault(request, error)
 
-    def _fault(self, request: Request | Rejected, error: Exception) -> Results:
+    def _fault(self, request: Request | Rejected, error: BaseException) -> Results:
         if isinstance(error, OSError) and error.errno in OUT_OF_DESCRIPTORS:
             log.warning("%s: no descriptor left for %s", self._connection.peer, type(request).__name__)
             return Unavailable("The server has too many files open. Try again in a moment.").as_reply()

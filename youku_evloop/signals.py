@@ -59,5 +59,5 @@ class Signals:
         for receiver in signal.receivers_for(name):
             try:
                 receiver(name, **facts)
-            except Exception:
+            except (Exception, SystemExit):  # which would end the server
                 log.exception("a receiver of the signal %s failed", name)

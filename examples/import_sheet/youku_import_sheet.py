@@ -16,6 +16,7 @@ from functools import partial
 from io import FileIO
 from pathlib import Path
 from typing import Any, Final
+from zipfile import BadZipFile
 
 import click
 from blake3 import blake3
@@ -33,6 +34,7 @@ from youku_evloop.wire.fingerprint import fingerprint
 CHUNK: Final = 4 * 1024 * 1024
 """Bytes read, hashed and written at a time."""
 COLUMNS: Final = ("path", "title", "description", "charge", "price", "vip_price")
+EXCEL: Final = (".xlsx", ".xlsm")
 YES: Final = ("yes", "y", "true", "1", "是")
 
 
@@ -48,7 +50,7 @@ class Line:
 
 def read_sheet(sheet: Path) -> Iterator[Line]:
     """The lines of a .csv or .xlsx; raises `BadRequest`, which names the line."""
-    rows = _excel_rows(sheet) if sheet.suffix.lower() in (".xlsx", ".xlsm") else _csv_rows(sheet)
+    rows = _excel_rows(sheet) if sheet.suffix.lower() in EXCEL else _csv_rows(sheet)
     header = [str(name or "").strip().lower() for name in next(rows, [])]
     if "path" not in header or not set(header) <= {*COLUMNS, ""}:
         raise BadRequest(f"The first row of {sheet} names the columns: path, and any of {', '.join(COLUMNS[1:])}.")
@@ -59,14 +61,20 @@ def read_sheet(sheet: Path) -> Iterator[Line]:
 
 
 def _csv_rows(sheet: Path) -> Iterator[list[Any]]:
-    with sheet.open(newline="", encoding="utf-8-sig") as file:
-        yield from csv.reader(file)
+    try:
+        with sheet.open(newline="", encoding="utf-8-sig") as file:
+            yield from csv.reader(file)
+    except (UnicodeDecodeError, csv.Error) as problem:
+        raise BadRequest(f"{sheet} is no CSV in UTF-8 ({problem}): save it as such, or as .xlsx.") from None
 
 
 def _excel_rows(sheet: Path) -> Iterator[list[Any]]:
     from openpyxl import load_workbook
 
-    book = load_workbook(sheet, read_only=True, data_only=True)
+    try:
+        book = load_workbook(sheet, read_only=True, data_only=True)
+    except (BadZipFile, KeyError, ValueError) as problem:  # of what openpyxl finds inside, or does not
+        raise BadRequest(f"{sheet} is no Excel sheet: {problem}.") from None
     try:
         for row in book.worksheets[0].iter_rows(values_only=True):
             yield list(row)

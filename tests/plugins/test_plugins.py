@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections import Counter
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -10,8 +11,10 @@ from typing import Any
 import pytest
 from openpyxl import Workbook
 
-from tests.support.server import CHECKOUT, Outcome, RunningServer, eventually
+from tests.support.server import CHECKOUT, PASSWORD, Outcome, RunningServer, eventually
+from tests.support.wire import Wire, verifier_of
 from youku_evloop.errors import ExitCode
+from youku_evloop.signals import NAMES
 
 Install = Callable[..., None]
 
@@ -23,6 +26,30 @@ def install(app):
 
 def fail(sender, **facts):
     raise ValueError("so is its receiver")
+"""
+EXITING = """
+import sys
+from youku_evloop.commands.base import Access, Command
+from youku_evloop.wire.messages import Request
+
+class Exit(Request, tag="demo.exit"):
+    pass
+
+class Unreadable(Request, tag="demo.unreadable"):
+    what: int | float | str | bytes | Exception | list[int] | set[int]
+
+def leave(*_, **facts):
+    sys.exit("the end")
+
+def install(app):
+    app.signals.request_started.connect(leave, weak=False)
+    app.signals.server_started.connect(leave, weak=False)
+    app.add_command(Command(Exit, Access.ANYONE, leave))
+    app.add_payment_provider("leaving", lambda: 1 / 0)
+    try:
+        app.add_command(Command(Unreadable, Access.ANYONE, leave))
+    finally:
+        leave()
 """
 COMMAND = """
 import click
@@ -49,6 +76,17 @@ def install(app):
     app.add_command(Command(Broken, Access.ANYONE, broken))
     app.add_subcommand(click.Command("greet", callback=lambda: click.echo("hello")))
     app.add_payment_provider("slow", Slow)
+"""
+ODD_PROVIDER = """
+from youku_evloop.services.payments import Outcome, Receipt
+
+class Odd:
+    name = "odd"
+    def charge(self, charge):
+        return None if charge.amount == 100 else Receipt(Outcome.APPROVED, "r" * 5000)
+
+def install(app):
+    app.add_payment_provider("odd", Odd)
 """
 EVENTS = """
 import json, os
@@ -121,6 +159,40 @@ def test_a_plugin_that_fails_is_logged_and_harms_nobody(
     assert "a receiver of the signal movie_published failed" in server.log
 
 
+def test_a_plugin_that_exits_ends_neither_the_server_nor_a_conversation(
+    make_server: Callable[..., PluggedServer],
+) -> None:
+    server = make_server()
+    server.install("exiting", "exiting:install", EXITING)
+    server.start()
+    user = server.register("bob")
+    with user.wire() as wire:
+        assert wire.refused("demo.exit")["error"] == "internal"
+        assert wire.refused("demo.unreadable", what=1)["error"] == "unknown_command"
+        assert wire.ask("account.whoami")["user"]["name"] == "bob"
+    server.stop()
+    assert "the plugin exiting failed and is left out" in server.log
+    refused = server.command("run", "--listen", "127.0.0.1:0", "--payments", "leaving")
+    assert refused.code == ExitCode.USAGE
+    assert "The payment provider 'leaving' does not start" in refused.stderr
+
+
+def test_what_a_payment_provider_answers_wrongly_leaves_the_purchase_waiting(
+    make_server: Callable[..., PluggedServer], tmp_path: Path
+) -> None:
+    server = make_server("--payments", "odd")
+    server.install("odd", "odd:install", ODD_PROVIDER)
+    server.start()
+    admin, user = server.create_admin("alice"), server.register("bob")
+    (tmp_path / "film").write_bytes(b"film")
+    admin.do("upload", tmp_path / "film", "--charge", "--price", "1")
+    admin.do("upload", tmp_path / "film", "--charge", "--price", "2", "--again")
+    assert user.do("buy", "1")["purchase"]["state"] == "waiting"
+    assert user.do("buy", "2")["purchase"]["state"] == "paid"  # its reference is longer than the table has room for
+    server.stop()
+    assert "the payment provider odd failed for purchase 1" in server.log
+
+
 def test_a_plugin_adds_commands_subcommands_and_payment_providers(
     make_server: Callable[..., PluggedServer], tmp_path: Path
 ) -> None:
@@ -142,25 +214,40 @@ def test_a_plugin_adds_commands_subcommands_and_payment_providers(
     assert (paid["state"], paid["provider"]) == ("paid", "slow")
 
 
-def test_every_signal_is_sent(make_server: Callable[..., PluggedServer], tmp_path: Path) -> None:
+def test_every_signal_is_sent_once_for_what_happens_once(
+    make_server: Callable[..., PluggedServer], tmp_path: Path
+) -> None:
     events = tmp_path / "events"
     server = make_server(EVENTS=str(events))
     server.install("events", "events:install", EVENTS)
     server.start()
-    admin, user = server.create_admin("alice"), server.register("bob")
+    admin, user = server.create_admin("alice"), server.somebody("bob")
+    with Wire(server.address) as wire:  # the answer was lost, and the request is repeated
+        bob = {"name": "bob", **verifier_of(PASSWORD)}
+        assert wire.ask("account.register", **bob)["user"] == wire.ask("account.register", **bob)["user"]
+    user.log_in()
     (tmp_path / "video.avi").write_bytes(b"video")
     admin.do("upload", tmp_path / "video.avi", "--charge", "--title", "Film")
     user.do("buy", "1")
+    user.fail(ExitCode.CONFLICT, "buy", "1")
+    user.do("vip", "buy", "1", "--key", "k")
+    user.do("vip", "buy", "1", "--key", "k")
     user.do("download", "1", "-o", "copy.avi")
     admin.do("notice", "publish", "Title", "Content")
     admin.do("delete", "1", "--yes")
+    admin.fail(ExitCode.NOT_FOUND, "delete", "1", "--yes")
     server.stop()
+    sent = [json.loads(line) for line in events.read_text().splitlines()]
     seen: dict[str, dict[str, Any]] = {}
-    for line in events.read_text().splitlines():
-        sender, facts = json.loads(line)
+    for sender, facts in sent:
         seen.setdefault(sender, facts)
-    from youku_evloop.signals import NAMES
-
+    times = Counter(sender for sender, _ in sent)
+    assert times["request_started"] == times["request_finished"]
+    assert {name: times[name] for name in times if not name.startswith("request")} == {
+        **dict.fromkeys(NAMES.keys() - {"request_started", "request_finished"}, 1),
+        "user_logged_in": 2,
+        "purchase_made": 2,
+    }
     assert set(seen) == set(NAMES)
     assert seen["movie_published"] == {"movie": 1, "name": "Film", "user": 1}
     assert seen["user_registered"] == {"user": 2, "name": "bob", "user_type": "user"}
@@ -245,3 +332,7 @@ def test_a_sheet_that_cannot_be_read_is_refused(make_server: Callable[..., Plugg
         sheet = a_sheet(tmp_path / "bad.csv", rows)
         assert server.command("import-sheet", str(sheet), "--as", "alice").code == code
     assert server.command("import-sheet", str(sheet), "--as", "nobody").code == ExitCode.NOT_FOUND
+    for name, content in (("gbk.csv", "path,title\na.avi,西游记\n".encode("gbk")), ("no.xlsx", b"path,title\n")):
+        (tmp_path / name).write_bytes(content)
+        refused = server.command("import-sheet", str(tmp_path / name), "--as", "alice")
+        assert (refused.code, refused.stderr.count("\n")) == (ExitCode.USAGE, 1), refused

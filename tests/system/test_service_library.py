@@ -5,12 +5,13 @@ from __future__ import annotations
 import subprocess
 import uuid
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
+from typing import IO, Any
 
 import pytest
 
-from tests.support.server import Person, RunningServer, finish
+from tests.support.server import Person, RunningServer, eventually, finish
 from tests.system.conftest import MakeFile
 from youku_evloop.errors import ExitCode
 
@@ -64,6 +65,18 @@ def test_a_search_finds_every_word_and_part_of_a_word_in_any_script(user: Person
     assert found(user, "西光", mark) == []  # characters that are not beside each other
     assert found(user, "游西", mark) == []
     assert found(user, mark[1:6], "chin") == [journey]
+
+
+def test_one_or_two_letters_are_found_anywhere_beside_a_longer_word_and_alone_at_beginnings(
+    user: Person, publish: Publish
+) -> None:
+    mark = uuid.uuid4().hex[:8]
+    episode = publish("--title", f"{mark}.S02E05 HDTV zq0")
+    other = publish("--title", f"{mark} xtv es0 zq7")
+    assert found(user, mark, "05") == found(user, "05", mark, "TV", "02") == [episode]
+    assert found(user, mark, "tv") == found(user, "zq") == [other, episode]
+    assert found(user, "zq", "s0") == [episode]
+    assert found(user, "zq", "e0") == []
 
 
 def test_a_search_keeps_up_with_edits_and_deletions(user: Person, admin: Person, publish: Publish) -> None:
@@ -185,19 +198,50 @@ def test_a_notice_is_pushed_to_those_who_follow_and_to_nobody_else(
         assert other.events == []
 
 
-def test_the_command_follows_notices(admin: Person, user: Person) -> None:
+@contextmanager
+def following(person: Person, server: RunningServer, form: str) -> Iterator[IO[str]]:
+    """What the command prints that follows the notices, from when it is sure to see them."""
+    before = server.log.count("notice.follow")
     with subprocess.Popen(
-        user._command(["notices", "--follow", "--json-lines"]),
-        env=user.environment, cwd=user.home, text=True, stdout=subprocess.PIPE, stderr=subprocess.PIPE,
+        person._command(["notices", "--follow", form]),
+        env=person.environment, cwd=person.home, text=True, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL,
     ) as process:  # fmt: skip
-        assert process.stdout is not None and process.stderr is not None
-        assert "Ctrl-C" in process.stderr.readline()
-        line = ""
-        while not line:  # the command has said that it waits a moment before it follows
-            admin.do("notice", "publish", "Followed", "So it is.")
-            line = process.stdout.readline()
-        process.terminate()
-    assert '"title":"Followed"' in line
+        assert process.stdout is not None
+        try:
+            eventually(lambda: server.log.count("notice.follow") > before, "the command follows")
+            yield process.stdout
+        finally:
+            process.kill()
+
+
+def test_the_command_follows_notices(server: RunningServer, admin: Person, user: Person) -> None:
+    with following(user, server, "--json-lines") as lines:
+        admin.do("notice", "publish", "Followed", "So it is.")
+        assert '"title":"Followed"' in lines.readline()
+
+
+def test_following_loses_no_notice_over_a_restart_and_shows_none_twice(own_server: RunningServer) -> None:
+    admin = own_server.create_admin("alice")
+    with following(admin, own_server, "--quiet") as lines:
+        before = admin.do("notice", "publish", "Before", "the restart")["notice"]["id"]
+        assert int(lines.readline()) == before
+        own_server.restart()
+        with admin.wire() as wire:
+            ids = [wire.ask("notice.publish", title=str(n), content="after")["notice"]["id"] for n in range(60)]
+            wire.ask("notice.withdraw", notice=ids[10])
+            ids.append(wire.ask("notice.publish", title="Last", content="of all")["notice"]["id"])
+        shown = [int(lines.readline()) for _ in range(60)]
+    assert shown in ([*ids[:10], *ids[11:]], ids[:60])  # a quick client has seen it before it was withdrawn
+
+
+def test_a_notice_that_was_withdrawn_meanwhile_is_seen_all_the_same(admin: Person, somebody: Person) -> None:
+    older, notice = (admin.do("notice", "publish", "Short", "lived")["notice"]["id"] for _ in range(2))
+    admin.do("notice", "withdraw", str(notice))
+    with somebody.wire() as wire:
+        wire.ask("notice.seen", notice=notice)
+        rows = wire.ask("notice.list")["notices"]
+        assert (rows[0]["id"], rows[0]["new"]) == (older, False)
+        assert wire.refused("notice.seen", notice=2**50)["error"] == "not_found"
 
 
 # -- downloads

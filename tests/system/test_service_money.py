@@ -187,3 +187,12 @@ def test_an_unknown_payment_provider_is_refused_at_the_start(tmp_path: Any) -> N
     refused = RunningServer(tmp_path).command("run", "--payments", "barter", "--listen", "127.0.0.1:0")
     assert refused.code == ExitCode.USAGE
     assert "instant, manual" in refused.stderr
+
+
+def test_vip_that_is_extended_on_and_on_ends_where_calendars_do(admin: Person, somebody: Person) -> None:
+    with admin.wire() as wire:
+        for _ in range(800):
+            granted = wire.ask("user.grant_vip", user=somebody.name, months=120)["user"]["vip_until"]
+    assert granted.startswith("9998-")
+    assert somebody.do("vip", "buy", "120")["vip_until"] == granted
+    assert "9998-" in admin.run("users", "show", somebody.name).stdout

@@ -61,7 +61,7 @@ def get(notice_id: int) -> Notice:
     """A notice that has not been withdrawn; raises `NotFound`."""
     notice = Notice.select(id=notice_id, is_withdrawn=False).join(Notice.user).first()
     if notice is None:
-        raise NotFound(f"There is no notice {notice_id}; `youku notices` lists them.", notice=notice_id)
+        raise _none(notice_id)
     return notice
 
 
@@ -75,9 +75,17 @@ def list_notices(who: Caller, limit: int, cursor: str | None) -> tuple[list[Noti
 
 
 def see(who: Caller, notice_id: int) -> None:
-    """Remember that the caller has seen all notices up to this one; never goes back. Raises `NotFound`."""
-    get(notice_id)
+    """Remember that the caller has seen all notices up to this one; never goes back. Raises `NotFound`.
+
+    It may have been withdrawn since it was listed.
+    """
+    if not Notice.select(id=notice_id).exists():
+        raise _none(notice_id)
     User.select(id=who.id).where(User.notice_seen < notice_id).update(notice_seen=notice_id)
+
+
+def _none(notice_id: int) -> NotFound:
+    return NotFound(f"There is no notice {notice_id}; `youku notices` lists them.", notice=notice_id)
 
 
 def _check(title: str, content: str) -> None:

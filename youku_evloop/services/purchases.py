@@ -9,11 +9,12 @@ buying again goes on from there with the same price and the same key for the pro
 from __future__ import annotations
 
 import logging
+from dataclasses import replace
 from typing import Any, Final
 
 from youku_evloop import orm
 from youku_evloop.errors import AlreadyBought, BadRequest, Conflict, MovieDeleted, NotFound
-from youku_evloop.models import Movie, Purchase, PurchaseKind, PurchaseState
+from youku_evloop.models import REFERENCE_LENGTH, Movie, Purchase, PurchaseKind, PurchaseState
 from youku_evloop.services import catalogue, vip
 from youku_evloop.services.library import Caller, Library, page, timestamp
 from youku_evloop.services.payments import Charge, Outcome, Receipt
@@ -124,11 +125,15 @@ def _for_sale(who: Caller, movie_id: int) -> Movie:
 
 def _claimed(library: Library, who: Caller, claim: str, fields: dict[str, Any]) -> tuple[Purchase, bool]:
     """The purchase of that claim, and whether it was made just now."""
-    try:
-        made = Purchase.create(user_id=who.id, claim=claim, provider=library.payments.name, **fields)
-    except orm.UniqueViolation:
-        return _whole().where(claim=claim).get(), False
-    return _get(made.id), True
+    while True:
+        try:
+            made = Purchase.create(user_id=who.id, claim=claim, provider=library.payments.name, **fields)
+        except orm.UniqueViolation:
+            known = _whole().where(claim=claim).first()
+            if known is not None:  # otherwise it was declined in between, and the claim is free again
+                return known, False
+        else:
+            return _get(made.id), True
 
 
 def _pay(library: Library, who: Caller, purchase: Purchase, title: str) -> tuple[Purchase, bool]:
@@ -136,7 +141,7 @@ def _pay(library: Library, who: Caller, purchase: Purchase, title: str) -> tuple
     charge = Charge(f"youku-purchase-{purchase.id}", purchase.amount, who.name, title)
     with library.hold(("purchase", str(purchase.id))):
         try:
-            receipt = library.payments.charge(charge)
+            receipt = _checked(library.payments.charge(charge))
         except Exception:
             log.exception("the payment provider %s failed for purchase %d", library.payments.name, purchase.id)
             receipt = Receipt(Outcome.WAITING)
@@ -145,6 +150,13 @@ def _pay(library: Library, who: Caller, purchase: Purchase, title: str) -> tuple
     if receipt.reference:
         Purchase.select(id=purchase.id).update(reference=receipt.reference)
     return _get(purchase.id), False
+
+
+def _checked(receipt: Receipt) -> Receipt:
+    """What a provider answered, as a database can hold it; raises `TypeError` for what is no receipt."""
+    if not isinstance(receipt, Receipt):
+        raise TypeError(f"the answer is no Receipt but {receipt!r:.80}")
+    return replace(receipt, reference=receipt.reference[:REFERENCE_LENGTH])
 
 
 def _settle(purchase_id: int, state: PurchaseState, reference: str) -> bool:

@@ -119,8 +119,14 @@ def _words(query: str) -> list[str]:
 
 
 def _matching(words: list[str], kind: str, limit: int, before: int | None) -> list[int]:
-    """Ids of movies that have all the words, the highest first."""
-    rarest = _rarest({gram for word in words for gram in grams.of_word(word)})
+    """Ids of movies that have all the words, the highest first.
+
+    Short words are looked for anywhere as long as others lead the way, otherwise at the beginnings of words; either
+    way whatever the numbers of the grams are.
+    """
+    leading = [word for word in words if grams.leads_anywhere(word)]
+    wanted = {gram for word in leading or words for gram in grams.of_word(word)}
+    rarest = _rarest(wanted)
     if rarest is None:
         return []
     database = orm.current_database()
@@ -136,6 +142,9 @@ def _matching(words: list[str], kind: str, limit: int, before: int | None) -> li
     for word in words:  # letters and digits only: nothing in them to escape
         sql += " AND m.search_text LIKE ?"
         values.append(f"%{word}%")
+    for gram in () if leading else sorted(wanted - {rarest}):
+        sql += " AND EXISTS (SELECT 1 FROM `movie_gram` AS o WHERE o.gram = ? AND o.movie_id = g.movie_id)"
+        values.append(gram)
     sql += " AND m.is_delete = 0 ORDER BY g.movie_id DESC LIMIT ?"
     return [row[0] for row in database.execute(sql, [*values, limit]).rows]
 

@@ -12,6 +12,8 @@ from youku_evloop.models import User
 
 MOST_MONTHS: Final = 120
 """Of one purchase or grant: ten years, more is a slip of the finger."""
+LAST_YEAR: Final = 9998
+"""As far as calendars and databases go, time zones included: whoever buys on and on has VIP for good by then."""
 
 
 def is_vip(user_id: int) -> bool:
@@ -43,8 +45,8 @@ def end(user_id: int) -> None:
 
 
 def later(moment: datetime, months: int) -> datetime:
-    """The same day so many months later, or the month's last day where it has no such day."""
+    """The same day so many months later, or the month's last day where it has no such day; never past `LAST_YEAR`."""
     number = moment.month - 1 + months
-    year, month = moment.year + number // 12, number % 12 + 1
+    year, month = min(moment.year + number // 12, LAST_YEAR), number % 12 + 1
     day = min(moment.day, calendar.monthrange(year, month)[1])
     return moment.replace(year=year, month=month, day=day)
