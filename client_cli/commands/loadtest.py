@@ -22,8 +22,11 @@ if TYPE_CHECKING:
 @command(
     "loadtest",
     document=(
-        '{"server": TEXT, "plan": {...}, "requests": NUMBER, "rate": NUMBER, "errors": NUMBER, "latency": {...}, '
-        '"operations": {...}, "visits": {...}, "tester": {...}, "thresholds": [...], "windows": [...], ...}'
+        '{"server": TEXT, "time": TIME, "plan": {"clients": NUMBER, ...}, "seconds": SECONDS, "requests": NUMBER, '
+        '"rate": NUMBER, "errors": NUMBER, "latency": {"p50": SECONDS, "p99": SECONDS, ...}, '
+        '"bytes": {"sent": BYTES, "received": BYTES}, "tester": {"was_the_bottleneck": true | false, ...}, '
+        '"thresholds": [{"fail_if": TEXT, "value": NUMBER, "crossed": true | false, ...}, ...], '
+        '"windows": [{"begin": SECONDS, "rate": NUMBER, "p99": SECONDS, ...}, ...], ...}'
     ),
     examples=(
         ("youku loadtest", "How many pings the server answers, with ten clients, in ten seconds."),

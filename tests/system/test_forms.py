@@ -30,6 +30,7 @@ FOR_PEOPLE: Final = {"youku menu", "youku notice"}
 
 STEPS: Final[dict[str, tuple[str, ...]]] = {
     "youku ping": (),
+    "youku loadtest": ("--requests", "100", "--fail-if", "p99>1h"),
     "youku completion": ("bash",),
     "youku config": (),
     "youku config set": ("--profile", "p", "retry", "3"),
