@@ -3,6 +3,9 @@
 `python -m benchmarks.bare PORT DIRECTORY`. A connection sends 1 byte and 8 bytes of length: `D` gets that many bytes of
 DIRECTORY/file by sendfile, `U` sends that many bytes, which are written to a file there, and gets one byte back;
 `P` gets `length` fixed replies, one for each 32 bytes it sends. No checks, no limits, no names.
+
+With `--careful`, what `U` sends is also hashed (BLAKE3), synced, given a second name, and that synced too: what it
+takes at the least to answer that a file was received whole and cannot be lost any more.
 """
 
 from __future__ import annotations
@@ -15,6 +18,8 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Final
 
+from blake3 import blake3
+
 BUFFER: Final = 256 * 1024
 TURN: Final = 1024 * 1024
 PING_SIZE: Final = 32
@@ -26,8 +31,9 @@ Handler = Callable[[int], None]
 class BareServer:
     """One epoll, one dictionary of callbacks."""
 
-    def __init__(self, port: int, directory: Path) -> None:
+    def __init__(self, port: int, directory: Path, *, careful: bool = False) -> None:
         self._directory = directory
+        self._careful = careful
         self._epoll = select.epoll()
         self._handlers: dict[int, Handler] = {}
         self._listener = socket.create_server(("127.0.0.1", port), backlog=4096)
@@ -89,6 +95,7 @@ class BareServer:
         path = self._directory / f"upload-{self._uploads}"
         file = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC)
         left = length
+        running = blake3() if self._careful else None
 
         def on_ready(_events: int) -> None:
             nonlocal left
@@ -99,15 +106,28 @@ class BareServer:
                 except BlockingIOError:
                     return
                 os.write(file, self._buffer[:count])
+                if running is not None:
+                    running.update(self._buffer[:count])
                 left -= count
                 budget -= count
             if not left:
+                if running is not None:
+                    self._keep(file, path, running.hexdigest())
                 os.close(file)
                 path.unlink()
                 sock.send(b"!")
                 self._handlers[sock.fileno()] = lambda events: self._begin(sock)
 
         self._handlers[sock.fileno()] = on_ready
+
+    def _keep(self, file: int, path: Path, digest: str) -> None:
+        os.fdatasync(file)
+        kept = path.with_name(f"{path.name}-{digest}")
+        kept.hardlink_to(path)
+        directory = os.open(self._directory, os.O_RDONLY | os.O_DIRECTORY)
+        os.fsync(directory)
+        os.close(directory)
+        kept.unlink()
 
     def _pong(self, sock: socket.socket) -> None:
         data = sock.recv(4096)
@@ -123,4 +143,4 @@ class BareServer:
 
 
 if __name__ == "__main__":
-    BareServer(int(sys.argv[1]), Path(sys.argv[2])).run()
+    BareServer(int(sys.argv[1]), Path(sys.argv[2]), careful="--careful" in sys.argv).run()

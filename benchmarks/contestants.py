@@ -1,24 +1,27 @@
-"""The servers that are measured side by side, each behind the same three verbs: download, upload, and where it runs.
+"""The servers that are measured side by side: the bare loop and Youku. `others` has those of others.
 
-The client's part is the same raw sockets for everybody: only the few bytes that ask for a transfer differ.
+A contestant runs a server; a visitor is one client's conversation with it, logged in once, with as many transfers as
+the client wants. The client's part is the same raw sockets for everybody: only the few bytes that ask for a transfer
+differ.
 """
 
 from __future__ import annotations
 
 import json
 import os
-import re
 import secrets
-import shutil
 import socket
 import struct
 import subprocess
 import sys
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from pathlib import Path
 from typing import Any, Final, Protocol
 
+from blake3 import blake3
+
+from benchmarks.crowd import add_account
 from benchmarks.harness import ServerProcess, free_port, serving
 from client_cli import Client
 
@@ -28,19 +31,26 @@ WINDOW: Final = 4
 """Segments of an upload that are on their way unanswered."""
 
 
+class Visitor(Protocol):
+    """One client's conversation with a server."""
+
+    def download(self, size: int) -> None:
+        """Fetch the file, `size` bytes, and drop it."""
+
+    def upload(self, file: Path) -> None:
+        """Send the file and wait until the server has it."""
+
+
 class Contestant(Protocol):
     """A kind of server."""
 
     name: str
 
-    def serving(self, directory: Path) -> Any:
-        """A context manager that runs it on `directory`, where `file` is what it serves; gives the process."""
+    def serving(self, directory: Path) -> AbstractContextManager[ServerProcess]:
+        """Run it on `directory`, where `file` is what it serves."""
 
-    def download(self, server: ServerProcess, size: int) -> None:
-        """Fetch the file, `size` bytes, and drop it."""
-
-    def upload(self, server: ServerProcess, file: Path) -> None:
-        """Send the file and wait until the server has it."""
+    def visiting(self, server: ServerProcess, number: int) -> AbstractContextManager[Visitor]:
+        """Come as the client of that number, from 0."""
 
 
 def connect(server: ServerProcess) -> socket.socket:
@@ -75,77 +85,71 @@ def send_file(sock: socket.socket, file: Path) -> None:
         sock.sendfile(source)
 
 
+class BareVisitor:
+    """One request after the other."""
+
+    def __init__(self, sock: socket.socket) -> None:
+        self._sock = sock
+
+    def download(self, size: int) -> None:
+        """D, and the size."""
+        self._sock.sendall(b"D" + size.to_bytes(8, "big"))
+        drop(self._sock, size)
+
+    def upload(self, file: Path) -> None:
+        """U, and the size; one byte comes back."""
+        self._sock.sendall(b"U" + file.stat().st_size.to_bytes(8, "big"))
+        send_file(self._sock, file)
+        drop(self._sock, 1)
+
+
 class Bare:
     """The bare Python epoll loop."""
 
     name = "bare loop"
+    options: tuple[str, ...] = ()
 
     @contextmanager
     def serving(self, directory: Path) -> Iterator[ServerProcess]:
         """`python -m benchmarks.bare`."""
         port = free_port()
-        with serving([sys.executable, "-m", "benchmarks.bare", str(port), str(directory)], port) as server:
+        command = [sys.executable, "-m", "benchmarks.bare", str(port), str(directory), *self.options]
+        with serving(command, port) as server:
             yield server
-
-    def download(self, server: ServerProcess, size: int) -> None:
-        """One request."""
-        with connect(server) as sock:
-            sock.sendall(b"D" + size.to_bytes(8, "big"))
-            drop(sock, size)
-
-    def upload(self, server: ServerProcess, file: Path) -> None:
-        """One request."""
-        with connect(server) as sock:
-            sock.sendall(b"U" + file.stat().st_size.to_bytes(8, "big"))
-            send_file(sock, file)
-            drop(sock, 1)
-
-
-class Youku:
-    """`youku-server run`, as a user gets it; uploads are verified."""
-
-    name = "youku"
-
-    def __init__(self) -> None:
-        self._token = ""
-        self._movie = 0
-        self._hashes: dict[Path, str] = {}
 
     @contextmanager
-    def serving(self, directory: Path) -> Iterator[ServerProcess]:
-        """With an administrator, and the file as its first movie."""
-        data, port = directory / "youku", free_port()
-        os.environ["YOUKU_PASSWORD"] = secrets.token_urlsafe()
-        program = [sys.executable, "-m", "youku_evloop.cli"]
-        command = [*program, "run", "--data", str(data), "--listen", f"127.0.0.1:{port}", "--log-level", "warning"]
-        subprocess.run([*program, "create-admin", "root", "--data", str(data)], check=True, stdout=subprocess.DEVNULL)
-        with serving(command, port) as server:
-            self._log_in(server, directory / "file")
-            yield server
+    def visiting(self, server: ServerProcess, number: int) -> Iterator[BareVisitor]:
+        """A connection."""
+        with connect(server) as sock:
+            yield BareVisitor(sock)
 
-    def _log_in(self, server: ServerProcess, file: Path) -> None:
-        with Client(f"127.0.0.1:{server.port}") as client:
-            self._token = client.login("root", os.environ["YOUKU_PASSWORD"]).token
-            self._movie = client.upload(file).id
-            self._hashes[file] = client.movie(self._movie).hash
 
-    def download(self, server: ServerProcess, size: int) -> None:
+class CarefulBare(Bare):
+    """The same with the least that it takes to receive a file as Youku promises to."""
+
+    name = "bare, careful"
+    options = ("--careful",)
+
+
+class YoukuVisitor:
+    """A conversation with Youku: `movie.read`, and uploads with a few segments on their way."""
+
+    def __init__(self, sock: socket.socket, movie: int, hashes: dict[Path, str]) -> None:
+        self._sock, self._movie, self._hashes = sock, movie, hashes
+
+    def download(self, size: int) -> None:
         """`movie.read`."""
-        with self._conversation(server) as (sock, _):
-            _send(sock, {"id": 1, "op": "movie.read", "movie": self._movie})
-            drop(sock, _reply(sock)["body"])
+        _send(self._sock, {"id": 1, "op": "movie.read", "movie": self._movie})
+        drop(self._sock, _reply(self._sock)["body"])
 
-    def upload(self, server: ServerProcess, file: Path) -> None:
+    def upload(self, file: Path) -> None:
         """`upload.create`, `upload.write` with a few segments on their way, `upload.finish`."""
-        mark = secrets.token_hex(32)  # or all clients would go on with one and the same upload
-        digest = self._hashes[file]
-        size = file.stat().st_size
-        with self._conversation(server) as (sock, _), file.open("rb") as source:
-            _send(
-                sock, {"id": 1, "op": "upload.create", "name": secrets.token_hex(4), "size": size, "fingerprint": mark}
-            )
-            upload = _reply(sock)["upload"]
-            waiting = 0
+        sock, size = self._sock, file.stat().st_size
+        mark = secrets.token_hex(32)  # a fingerprint of its own, or it would go on with an upload of before
+        _send(sock, {"id": 1, "op": "upload.create", "name": secrets.token_hex(4), "size": size, "fingerprint": mark})
+        upload = _reply(sock)["upload"]
+        waiting = 0
+        with file.open("rb") as source:
             for offset in range(0, size, SEGMENT):
                 count = min(SEGMENT, size - offset)
                 _send(sock, {"id": 2, "op": "upload.write", "upload": upload, "offset": offset, "body": count})
@@ -154,114 +158,55 @@ class Youku:
                 if waiting >= WINDOW:
                     _reply(sock)
                     waiting -= 1
-            _send(sock, {"id": 3, "op": "upload.finish", "upload": upload, "hash": digest})
-            for _ in range(waiting + 1):
-                _reply(sock)
+        _send(sock, {"id": 3, "op": "upload.finish", "upload": upload, "hash": self._hash_of(file)})
+        for _ in range(waiting + 1):
+            _reply(sock)
 
-    @contextmanager
-    def _conversation(self, server: ServerProcess) -> Iterator[tuple[socket.socket, dict[str, Any]]]:
-        with connect(server) as sock:
-            _send(sock, {"id": 0, "op": "hello", "token": self._token})
-            yield sock, _reply(sock)
-
-
-class Nginx:
-    """nginx with sendfile; uploads by PUT (WebDAV)."""
-
-    name = "nginx"
-
-    @contextmanager
-    def serving(self, directory: Path) -> Iterator[ServerProcess]:
-        """One worker, as one core's share."""
-        port = free_port()
-        uploads = directory / "nginx"
-        uploads.mkdir(exist_ok=True)
-        configuration = directory / "nginx.conf"
-        configuration.write_text(
-            f"""
-            daemon off; worker_processes 1; pid {directory}/nginx.pid; error_log {directory}/nginx.log; user root;
-            events {{ worker_connections 1024; }}
-            http {{
-              access_log off; sendfile on; tcp_nopush on; client_max_body_size 0; client_body_buffer_size 256k;
-              client_body_temp_path {directory}/nginx-temp;
-              server {{
-                listen 127.0.0.1:{port};
-                location / {{ root {directory}; }}
-                location /nginx/ {{ root {directory}; dav_methods PUT; }}
-              }}
-            }}"""
-        )
-        with serving([shutil.which("nginx") or "nginx", "-c", str(configuration)], port) as server:
-            yield server
-
-    def download(self, server: ServerProcess, size: int) -> None:
-        """GET."""
-        with connect(server) as sock:
-            sock.sendall(b"GET /file HTTP/1.1\r\nHost: localhost\r\n\r\n")
-            read_until(sock, b"\r\n\r\n")
-            drop(sock, size)
-
-    def upload(self, server: ServerProcess, file: Path) -> None:
-        """PUT."""
-        size = file.stat().st_size
-        with connect(server) as sock:
-            head = f"PUT /nginx/{secrets.token_hex(4)} HTTP/1.1\r\nHost: localhost\r\nContent-Length: {size}\r\n\r\n"
-            sock.sendall(head.encode())
-            send_file(sock, file)
-            answer = read_until(sock, b"\r\n\r\n")
-            if b" 201 " not in answer:
-                raise RuntimeError(f"nginx answers {answer!r}")
+    def _hash_of(self, file: Path) -> str:
+        """Of the whole file; taken once, for it is the client's business."""
+        if file not in self._hashes:
+            self._hashes[file] = blake3(file.read_bytes()).hexdigest()
+        return self._hashes[file]
 
 
-class Pyftpdlib:
-    """pyftpdlib with its default asynchronous server and sendfile."""
+class Youku:
+    """`youku-server run`, as a user gets it; uploads are verified. Every client has an account of its own."""
 
-    name = "pyftpdlib"
+    def __init__(self, clients: int = 1, database: str = "") -> None:
+        """`database`: the URL of an empty one in MariaDB; without, it is SQLite."""
+        self.name = "youku, MariaDB" if database else "youku"
+        self._clients = clients
+        self._database = database
+        self._tokens: list[str] = []
+        self._movie = 0
+        self._hashes: dict[Path, str] = {}
 
     @contextmanager
     def serving(self, directory: Path) -> Iterator[ServerProcess]:
-        """Anonymous and allowed to write."""
-        port = free_port()
-        command = [sys.executable, "-m", "pyftpdlib", "-i", "127.0.0.1", "-p", str(port), "-w", "-d", str(directory)]
+        """With an administrator, and the file as its first movie."""
+        data, port = directory / self.name, free_port()
+        os.environ["YOUKU_PASSWORD"] = secrets.token_urlsafe()
+        program = [sys.executable, "-m", "youku_evloop.cli"]
+        where = ["--data", str(data), *(["--database", self._database] if self._database else [])]
+        command = [*program, "run", *where, "--listen", f"127.0.0.1:{port}", "--log-level", "warning"]
+        subprocess.run([*program, "create-admin", "root", *where], check=True, stdout=subprocess.DEVNULL)
+        self._tokens = [add_account(data, f"client{number}", url=self._database) for number in range(self._clients)]
         with serving(command, port) as server:
+            self._publish(server, directory / "file")
             yield server
 
-    def download(self, server: ServerProcess, size: int) -> None:
-        """RETR."""
-        with self._session(server) as (control, data):
-            self._command(control, "RETR file", b"1")
-            drop(data, size)
-
-    def upload(self, server: ServerProcess, file: Path) -> None:
-        """STOR, then DELE."""
-        name = secrets.token_hex(4)
-        with self._session(server) as (control, data):
-            self._command(control, f"STOR {name}", b"1")
-            send_file(data, file)
-            data.close()
-            read_until(control, b"\r\n")
-            self._command(control, f"DELE {name}", b"2")
+    def _publish(self, server: ServerProcess, file: Path) -> None:
+        with Client(f"127.0.0.1:{server.port}") as client:
+            client.login("root", os.environ["YOUKU_PASSWORD"])
+            self._movie = client.upload(file).id
 
     @contextmanager
-    def _session(self, server: ServerProcess) -> Iterator[tuple[socket.socket, socket.socket]]:
-        with connect(server) as control:
-            read_until(control, b"\r\n")
-            for command in ("USER anonymous", "PASS x", "TYPE I"):
-                self._command(control, command, b"")
-            answer = self._command(control, "PASV", b"2").decode()
-            found = re.search(r"\((.*)\)", answer)
-            assert found is not None
-            numbers = [int(number) for number in found[1].split(",")]
-            with socket.create_connection(("127.0.0.1", numbers[4] * 256 + numbers[5]), 120) as data:
-                yield control, data
-
-    @staticmethod
-    def _command(control: socket.socket, text: str, expected: bytes) -> bytes:
-        control.sendall(text.encode() + b"\r\n")
-        answer = read_until(control, b"\r\n")
-        if not answer.startswith(expected):
-            raise RuntimeError(f"{text}: {answer!r}")
-        return answer
+    def visiting(self, server: ServerProcess, number: int) -> Iterator[YoukuVisitor]:
+        """A connection, and `hello`."""
+        with connect(server) as sock:
+            _send(sock, {"id": 0, "op": "hello", "token": self._tokens[number]})
+            _reply(sock)
+            yield YoukuVisitor(sock, self._movie, self._hashes)
 
 
 def _send(sock: socket.socket, fields: dict[str, Any]) -> None:

@@ -16,7 +16,7 @@ from benchmarks.harness import BASELINE, MICROSECONDS, MILLISECONDS, Bench, Samp
 from benchmarks.partners import all_open, talkers
 from benchmarks.ping import race as race_pings
 from benchmarks.tables import Axes, Table
-from benchmarks.transfer import GIB, MIB, Job, download, entrants, many, upload
+from benchmarks.transfer import GIB, MIB, Transfer, download, entrants, many, upload
 from benchmarks.transfer import race as race_transfers
 
 CLIENTS: Final = (1, 10, 100, 1_000, 10_000)
@@ -51,7 +51,7 @@ def clients(bench: Bench) -> Table:
 def sizes(bench: Bench) -> Iterator[Table]:
     """CPU for one transfer of a file of such a size, down and up."""
     chosen = dict(list(SIZES.items())[: bench.some(len(SIZES), 1)])
-    jobs: Mapping[str, Job] = {"download": download, "upload": upload}
+    jobs: Mapping[str, Transfer] = {"download": download, "upload": upload}
     found: dict[str, dict[str, Sequence[float]]] = {what: {} for what in jobs}
     names: tuple[str, ...] = ()
     for words, size in chosen.items():
@@ -60,7 +60,7 @@ def sizes(bench: Bench) -> Iterator[Table]:
             names = tuple(entrant.contestant.name for entrant in field)
             for what, job in jobs.items():
                 found[what][words] = middle(
-                    race_transfers(field, many(job, 1, times), bench.rounds), MILLISECONDS / times
+                    race_transfers(field, many(job, times=times), bench.rounds), MILLISECONDS / times
                 )
     axes = Axes(tuple(chosen.values()), "size of the file", "ms of the server's CPU for a transfer")
     for what, figures in found.items():
