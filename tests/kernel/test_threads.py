@@ -119,3 +119,12 @@ def test_a_worker_keeps_nothing_of_its_last_job(loop: ManualLoop) -> None:
     loop.run_task(lambda: loop.in_thread(id, things.pop()))
     loop.run_task(loop.in_thread, len, "")
     assert reference() is None
+
+
+@in_the_loop
+def test_what_a_job_wants_run_in_a_thread_is_run_right_there(loop: ManualLoop) -> None:
+    def job() -> tuple[int, int]:
+        return threading.get_ident(), loop.in_thread(threading.get_ident)
+
+    outer, inner = loop.in_thread(job)
+    assert outer == inner != threading.get_ident()

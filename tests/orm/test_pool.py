@@ -34,6 +34,10 @@ class FakeLink(Link):
 
     def begin(self, write: bool) -> None: ...
 
+    @property
+    def in_transaction(self) -> bool:
+        return False
+
     def usable(self, idle: float) -> bool:
         return self.works
 

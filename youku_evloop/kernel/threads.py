@@ -1,7 +1,8 @@
 """Worker threads: for what truly blocks (SQLite, fsync, hashing a cold file, name look-up), so that the loop does not.
 
 `run(fn, *args)` parks the calling task, runs the function in a thread, and answers what it returned or raises what it
-raised. The threads start when they are first needed and take jobs in order. A job cannot be cancelled.
+raised. The threads start when they are first needed and take jobs in order. A job cannot be cancelled. What a job
+itself wants run in a thread is run right there: it is in one already.
 """
 
 from __future__ import annotations
@@ -11,7 +12,7 @@ import threading
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any, Final, TypeVar
 
-from youku_evloop.kernel.tasks import Waiter
+from greenlet import getcurrent, greenlet
 
 if TYPE_CHECKING:
     from youku_evloop.kernel.loop import Loop
@@ -22,13 +23,18 @@ DEFAULT_THREADS: Final = 4
 """Enough that one slow fsync does not hold up the others; on few cores more threads only take turns."""
 
 
-class _Job:
-    __slots__ = ("args", "error", "fn", "result", "waiter")
+_here: Final = threading.local()
+"""`is_worker`: set in worker threads only."""
 
-    def __init__(self, fn: Callable[..., Any], args: tuple[Any, ...], waiter: Waiter) -> None:
+
+class _Job:
+    __slots__ = ("args", "error", "fn", "result", "task")
+
+    def __init__(self, fn: Callable[..., Any], args: tuple[Any, ...], task: greenlet) -> None:
         self.fn = fn
         self.args = args
-        self.waiter = waiter
+        self.task = task
+        """Waits for nothing else until the job is done."""
         self.result: Any = None
         self.error: BaseException | None = None
 
@@ -50,13 +56,16 @@ class Workers:
         self.unfinished = 0
 
     def run(self, fn: Callable[..., T], *args: Any) -> T:
-        """`fn(*args)` in a thread, while the calling task waits."""
-        self._loop.tasks.require_task()
-        job = _Job(fn, args, Waiter(self._loop))
+        """`fn(*args)` in a thread, while the calling task waits; in a worker thread at once."""
+        if hasattr(_here, "is_worker"):
+            return fn(*args)
+        tasks = self._loop.tasks
+        tasks.require_task()
+        job = _Job(fn, args, getcurrent())
         self.unfinished += 1
         self._start_thread_if_needed()
         self._jobs.put(job)
-        job.waiter.wait()
+        tasks.wait()
         if job.error is not None:
             raise job.error
         result: T = job.result
@@ -81,6 +90,7 @@ class Workers:
             thread.start()
 
     def _serve(self) -> None:
+        _here.is_worker = True
         while (job := self._jobs.get()) is not None:
             job.work()
             self._loop.post(self._done, job)
@@ -88,4 +98,4 @@ class Workers:
 
     def _done(self, job: _Job) -> None:
         self.unfinished -= 1
-        job.waiter.wake()
+        job.task.switch()

@@ -5,7 +5,7 @@ See docs/orm.md.
 
 # ruff: noqa: I001  # one line for each module reads better than one for each name
 
-from .database import Database, Transaction, current_database
+from .database import Database, current_database
 from .errors import ConnectionLost, DatabaseTooNew, Deadlock, FieldError, ForeignKeyViolation, IntegrityError
 from .errors import ModelError, NotFound, OrmError, OutcomeUnknown, Refused, StatementTimeout, Unavailable
 from .errors import UniqueViolation
@@ -19,6 +19,7 @@ from .pool import PoolStats, Result
 from .query import Query
 from .runtime import BlockingRuntime, Runtime, Socket, Waiter
 from .schema import column_ddl, create_all, drop_all, schema
+from .transactions import Transaction
 
 __all__ = [
     "BigInteger", "Binary", "BlockingRuntime", "Boolean", "Condition", "ConnectionLost", "Database", "DatabaseTooNew",

@@ -12,11 +12,12 @@ from __future__ import annotations
 
 import logging
 import random
+import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from contextvars import ContextVar
 from functools import partial
-from typing import TypeVar
+from typing import Any, TypeVar
 
 from . import errors
 from .errors import ConnectionLost, Deadlock, ModelError, OrmError, OutcomeUnknown
@@ -26,6 +27,8 @@ from .mysql import MysqlBackend
 from .pool import Gate, Link, Pool, PoolStats, Result
 from .runtime import BlockingRuntime, Runtime
 from .sqlite import SqliteBackend
+from .transactions import Transaction, innermost
+from .visits import Visit, Writes
 
 T = TypeVar("T")
 log = logging.getLogger(__name__)
@@ -43,7 +46,6 @@ READING = {"select", "show", "explain", "describe", "pragma", "values", "with"}
 BACKENDS: dict[str, type[SqliteBackend] | type[MysqlBackend]] = {"sqlite": SqliteBackend, "mysql": MysqlBackend}
 
 _current: ContextVar[Database | None] = ContextVar("orm_database", default=None)
-_innermost: ContextVar[Transaction | None] = ContextVar("orm_transaction", default=None)
 
 
 def current_database() -> Database:
@@ -71,6 +73,7 @@ class Database:
         self.backend = kind(url, self.runtime, connect_timeout, statement_timeout)
         self._pool = Pool(self.backend.open, self.runtime, pool_size, pool_wait, idle_limit, age_limit)
         self.writer = Gate(self.runtime, 1) if self.backend.local else None
+        self._writes = Writes(self.runtime, self.writer, pool_wait, self._write) if self.writer is not None else None
         self._pool_wait, self._slow_query = pool_wait, slow_query
 
     @property
@@ -97,24 +100,43 @@ class Database:
             return
         with self._borrowed(write) as link:
             link.begin(write)
-            transaction = Transaction(self, link, write, _innermost.get())
-            token = _innermost.set(transaction)
+            transaction = Transaction(self, link, write, innermost.get())
+            token = innermost.set(transaction)
             try:
                 yield transaction
             finally:
                 transaction.over = True
-                _innermost.reset(token)
+                innermost.reset(token)
             transaction.commit()
 
     def run(self, fn: Callable[..., T], *args: object) -> T:
-        """What `fn` returns, run in a transaction; run again where the database surely undid all of it."""
+        """What `fn` returns, run in a transaction; run again where the database surely undid all of it.
+
+        With SQLite it may run in another thread, and share its transaction with other writes."""
         if self._active() is not None:  # the outermost one is run again, for that is what was undone
             return self._whole(fn, *args)
-        return self._repeated(partial(self._whole, fn, *args), Deadlock, ConnectionLost)
+        lasting = self._whole if self._writes is None else self._shared
+        return self._repeated(partial(lasting, fn, *args), Deadlock, ConnectionLost)
+
+    def together(self, fn: Callable[..., T], *args: object, write: bool = False) -> T:
+        """What `fn` returns, with as few trips as can be. With SQLite all of it is one transaction in another thread,
+        which `write` lets it share with other writes; elsewhere its statements are sent one after the other."""
+        if not self.backend.local or self._active() is not None:
+            return fn(*args)
+        if write:
+            return self._repeated(partial(self._shared, fn, *args), Deadlock)
+        visit = Visit(self, partial(fn, *args))
+        with self._borrowed(write=False) as link:
+            link.visit(partial(self._read, link, visit))
+        return visit.outcome()
 
     def _whole(self, fn: Callable[..., T], *args: object) -> T:
         with self.transaction():
             return fn(*args)
+
+    def _shared(self, fn: Callable[..., T], *args: object) -> T:
+        assert self._writes is not None
+        return self._writes.run(Visit(self, partial(fn, *args)))
 
     def _repeated(self, fn: Callable[[], T], *undone: type[OrmError]) -> T:
         """What `fn` returns; called again after these errors, which say that nothing of it has stayed."""
@@ -139,6 +161,8 @@ class Database:
                 if write and not transaction.write:
                     raise ModelError("this transaction was begun with write=False")
                 return transaction.execute(sql, values, raw)
+            if write and not raw and self._writes is not None:
+                return self._repeated(partial(self._shared, self.perform, sql, values, write), Deadlock)
             return self._repeated(partial(self._alone, sql, values, write, raw), Deadlock)
         except errors.UniqueViolation as error:
             if table is not None:
@@ -154,6 +178,26 @@ class Database:
                 if write and _unknown(error):
                     raise OutcomeUnknown(f"a write was broken off: {error}") from error
                 raise
+
+    def _read(self, link: Link, visit: Visit[Any]) -> None:
+        link.begin(write=False)
+        visit.attempt(link, write=False)
+        self._pool.reset(link)
+
+    def _write(self, visits: Sequence[Visit[Any]]) -> None:
+        """All of them in one transaction, by whoever has the right to write."""
+        with self._borrowed(write=False) as link:
+            link.visit(partial(self._write_over, link, visits))
+
+    def _write_over(self, link: Link, visits: Sequence[Visit[Any]]) -> None:
+        shared = len(visits) > 1
+        link.begin(write=True)
+        for visit in visits:
+            stands = visit.attempt(link, True, shared)
+            if not stands or (visit.error is not None and not shared):
+                self._pool.reset(link)
+                raise Deadlock("another write has had the whole transaction undone")
+        self.timed(link, "COMMIT")
 
     @contextmanager
     def _borrowed(self, write: bool) -> Iterator[Link]:
@@ -173,16 +217,16 @@ class Database:
 
     def timed(self, link: Link, sql: str, values: Sequence[Raw] = ()) -> Result:
         """Run a statement; one that takes long is logged, without its values: they belong to users."""
-        started = self.runtime.now()
+        started = time.monotonic()  # not the runtime's clock, which may stand still while another thread works
         try:
             return link.execute(sql, values)
         finally:
-            if self._slow_query is not None and (seconds := self.runtime.now() - started) >= self._slow_query:
+            if self._slow_query is not None and (seconds := time.monotonic() - started) >= self._slow_query:
                 log.warning("slow query, %.3f s: %s", seconds, sql)
 
     def _active(self) -> Transaction | None:
         """The transaction of this context in this database, if one is open."""
-        transaction = _innermost.get()
+        transaction = innermost.get()
         while transaction is not None and (transaction.database is not self or transaction.over):
             transaction = transaction.outer
         return transaction
@@ -193,57 +237,6 @@ class Database:
     def close(self) -> None:
         """Close idle connections now, lent ones when they come back. Nothing can be asked afterwards."""
         self._pool.close()
-
-
-class Transaction:
-    """A connection between BEGIN and COMMIT."""
-
-    def __init__(self, database: Database, link: Link, write: bool, outer: Transaction | None) -> None:
-        self.database, self.write, self.outer, self.over = database, write, outer, False
-        self._link, self._depth, self._busy = link, 0, False
-        self._failure: OrmError | None = None  # the database has undone everything already, for this reason
-
-    def execute(self, sql: str, values: Sequence[Raw] = (), raw: bool = False) -> Result:
-        if self._failure is not None:
-            raise OrmError(f"this transaction was undone already: {self._failure}") from self._failure
-        if self._busy:
-            raise ModelError("two tasks use one transaction at the same time")
-        self._busy = True
-        self._link.tainted |= raw
-        try:
-            return self.database.timed(self._link, sql, values)
-        except (Deadlock, errors.StatementTimeout, errors.Unavailable) as error:
-            self._failure = error
-            raise
-        finally:
-            self._busy = False
-
-    @contextmanager
-    def savepoint(self) -> Iterator[None]:
-        self._depth += 1
-        name = f"level_{self._depth}"
-        try:
-            self.execute(f"SAVEPOINT {name}")
-            yield
-            self.execute(f"RELEASE SAVEPOINT {name}")
-        except BaseException:
-            if self._failure is None and not self._link.broken:
-                self.execute(f"ROLLBACK TO SAVEPOINT {name}")
-            raise
-        finally:
-            self._depth -= 1
-
-    def commit(self) -> None:
-        if self._failure is not None:
-            raise self._failure
-        try:
-            self.database.timed(self._link, "COMMIT")
-        except Exception as error:
-            if self.database.backend.local or isinstance(error, Deadlock | errors.IntegrityError):
-                raise
-            if isinstance(error, OrmError) and not getattr(error, "sent", True):
-                raise
-            raise OutcomeUnknown(f"a COMMIT was broken off: {error}") from error
 
 
 def _unknown(error: Exception) -> bool:

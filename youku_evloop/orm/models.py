@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import nullcontext
 from functools import lru_cache
 from typing import Any, ClassVar, TypeVar
 
@@ -102,8 +103,9 @@ class Model(metaclass=ModelMeta):
         filled = [table.complete(row) for row in rows]
         columns = table.columns if any(table.primary.name in row for row in filled) else table.unnumbered
         stored = [[field.store(row.get(field.name)) for field in columns] for row in filled]
-        with current_database().transaction():
-            for batch in _batches(stored):
+        batches = list(_batches(stored))
+        with current_database().transaction() if len(batches) > 1 else nullcontext():
+            for batch in batches:
                 _insert(table, columns, batch)
         return len(stored)
 

@@ -177,6 +177,10 @@ class MysqlLink(Link):
     def begin(self, write: bool) -> None:
         self.execute("START TRANSACTION" if write else "START TRANSACTION READ ONLY")
 
+    @property
+    def in_transaction(self) -> bool:
+        return bool(self._connection.server_status & SERVER_STATUS.SERVER_STATUS_IN_TRANS)
+
     def usable(self, idle: float) -> bool:
         """Opened since its host failed last; silent, for between statements a server has only goodbye to say; and,
         if idle for long, answering."""
@@ -197,7 +201,7 @@ class MysqlLink(Link):
         self._connection._read_timeout = self._connection._write_timeout = seconds
 
     def reset(self) -> None:
-        if self._connection.server_status & SERVER_STATUS.SERVER_STATUS_IN_TRANS:
+        if self.in_transaction:
             self.execute("ROLLBACK")
         if self.tainted:  # forget variables, locks and temporary tables
             self._connection._execute_command(COM_RESET_CONNECTION, b"")

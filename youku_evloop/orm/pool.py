@@ -10,11 +10,13 @@ from abc import ABC, abstractmethod
 from collections import deque
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, TypeVar
 
 from .errors import Unavailable
 from .expressions import Raw
 from .runtime import Runtime, Waiter
+
+T = TypeVar("T")
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,8 +38,17 @@ class Link(ABC):
 
     @abstractmethod
     def execute(self, sql: str, values: Sequence[Raw] = ()) -> Result: ...
+    def visit(self, fn: Callable[[], T]) -> T:
+        """What `fn` returns, run where this connection waits for its answers: all of its statements in one go."""
+        return fn()
+
     @abstractmethod
     def begin(self, write: bool) -> None: ...
+    @property
+    @abstractmethod
+    def in_transaction(self) -> bool:
+        """Whether one is open, as far as the database has said."""
+
     @abstractmethod
     def usable(self, idle: float) -> bool:
         """Whether it still stands, having been idle for so many seconds."""
@@ -135,7 +146,7 @@ class Pool:
     def give(self, link: Link) -> None:
         """Take a connection back: reset and kept, or closed."""
         try:
-            self._reset(link)
+            self.reset(link)
             link.used = self._now()
             if link.broken or self._closed or not self._fresh(link):
                 link.close()
@@ -146,7 +157,8 @@ class Pool:
         finally:
             self._gate.leave()
 
-    def _reset(self, link: Link) -> None:
+    def reset(self, link: Link) -> None:
+        """Bring a connection back to where it was when it was lent, or have it dropped when it comes back."""
         try:
             if not link.broken:
                 link.reset()

@@ -1,26 +1,30 @@
 """SQLite: a file, in WAL mode, durable at every commit, with many readers and one writer at a time.
 
-Every use of a connection goes through `runtime.call`, one call per statement, so that an event loop never waits
-for the disk. Only one call at a time uses a connection, in whatever thread that runs.
+Every use of a connection goes through `runtime.call`, one call per statement or per visit, so that an event loop never
+waits for the disk. Only one call at a time uses a connection, in whatever thread that runs.
 """
 
 from __future__ import annotations
 
 import sqlite3
 import time
-from collections.abc import Sequence
-from typing import Any
+from collections.abc import Callable, Sequence
+from typing import Any, TypeVar
 
 from . import errors
 from .expressions import Raw
 from .pool import Link, Result
-from .runtime import Runtime
+from .runtime import BlockingRuntime, Runtime
+
+T = TypeVar("T")
 
 BUSY_TIMEOUT = 5000  # milliseconds that another process may hold the write lock before we call it a deadlock
 STEPS = 10_000  # virtual machine instructions between two looks at the clock: some 0.1 ms
 SET_UP = (
     f"PRAGMA busy_timeout = {BUSY_TIMEOUT}",
     "PRAGMA journal_mode = WAL",
+    "PRAGMA temp_store = MEMORY",
+    "PRAGMA wal_autocheckpoint = 4000",
     "PRAGMA synchronous = FULL",  # NORMAL would lose the last commits with the power
     "PRAGMA foreign_keys = ON",
     "PRAGMA case_sensitive_like = ON",  # as MySQL does with our collation
@@ -76,14 +80,30 @@ class SqliteLink(Link):
             self.broken = True
             raise
 
+    def visit(self, fn: Callable[[], T]) -> T:
+        result: T = self._call(self._stay, fn)
+        return result
+
+    def _stay(self, fn: Callable[[], T]) -> T:
+        """`fn` and all its statements in this one call."""
+        call, self._call = self._call, BlockingRuntime().call
+        try:
+            return fn()
+        finally:
+            self._call = call
+
     def begin(self, write: bool) -> None:
         self.execute("BEGIN IMMEDIATE" if write else "BEGIN")
+
+    @property
+    def in_transaction(self) -> bool:
+        return self._connection.in_transaction
 
     def usable(self, idle: float) -> bool:
         return True
 
     def reset(self) -> None:
-        if self._connection.in_transaction:
+        if self.in_transaction:
             self.execute("ROLLBACK")
         self.broken |= self.tainted  # a PRAGMA may have been changed: to open another is quicker than to ask
 
