@@ -10,6 +10,7 @@ from collections.abc import Callable, Iterable, Iterator
 from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from functools import partial
 from typing import Final
 
 from youku_evloop import orm
@@ -46,6 +47,17 @@ class Range:
     """How many bytes can be sent without waiting for the disk, piece after piece; raises `Unavailable`. None: all."""
 
 
+@dataclass(slots=True)
+class _Begun:
+    """What a download of a range begins with; `record`: none, where nothing is to be sent."""
+
+    movie: Movie
+    count: int
+    waits: bool
+    record: DownloadRecord | None
+    fd: int
+
+
 def read(
     library: Library, who: Caller, movie_id: int, offset: int, length: int | None, send: Callable[[Range], int]
 ) -> None:
@@ -54,21 +66,16 @@ def read(
     Raises `NotFound`, `MovieDeleted`, `PaymentRequired`, `WaitRequired`, `BadRequest` for a range outside the movie,
     `Unavailable`.
     """
-    movie = _readable(who, movie_id)
-    count = _count(movie, offset, length)
-    if movie.is_free:
-        waiting.require(library, who, movie, offset)
-    fd = _open(library, movie)
+    begun = _begin(library, who, movie_id, offset, length)
+    movie, fd, count = begun.movie, begun.fd, begun.count
     sent = 0
-    record = None
     library.signals.send("download_started", user=who.id, movie=movie.id, offset=offset)
     try:
-        record = _record(library, who, movie, offset) if count else None
         sent = send(Range(movie, fd, offset, count, pieces_of(library, fd, offset, offset + count)))
     finally:
-        library.in_slow_thread(library.store.close, fd)  # which may be the last name of a blob that is gone
-        if record is not None:
-            _note(record, movie.file_size, offset, sent)
+        _close(library, fd)
+        if begun.record is not None:
+            _note(begun.record, movie.file_size, offset, sent)
         facts = {"offset": offset, "sent": sent, "completed": offset + sent == movie.file_size}
         library.signals.send("download_finished", user=who.id, movie=movie.id, **facts)
 
@@ -88,12 +95,48 @@ def prefix_hash(library: Library, who: Caller, movie_id: int, length: int) -> st
                 library, library.store.hash_on, fd, running, min(HASHED_AT_ONCE, length - running.position), slow=True
             )
     finally:
-        library.in_slow_thread(library.store.close, fd)
+        _close(library, fd)
     return running.hexdigest()
 
 
+def _begin(library: Library, who: Caller, movie_id: int, offset: int, length: int | None) -> _Begun:
+    """The range, open and on record; one after the other, for ranges of one download may be asked for at once."""
+    opened: list[int] = []
+    try:
+        with library.hold(("record", f"{who.id} {movie_id}")):
+            look = partial(_look, library, who, movie_id, offset, length, opened)
+            begun = orm.current_database().together(look, write=True)
+            if begun.waits:
+                waiting.require(library, who, begun.movie)
+                begun.record = begun.record or _new_record(who, begun.movie, offset)
+        return begun
+    except BaseException:
+        for fd in opened:
+            _close(library, fd)
+        raise
+
+
+def _look(library: Library, who: Caller, movie_id: int, offset: int, length: int | None, opened: list[int]) -> _Begun:
+    """All that has to be looked at; the record, unless there has to be a wait; and last the blob, among the `opened`.
+
+    It may be run again, where the database has undone it."""
+    movie = _readable(who, movie_id)
+    count = _count(movie, offset, length)
+    waits = waiting.is_needed(library, who, movie, offset)
+    record = _record(library, who, movie, offset) if count else None
+    if count and record is None and not waits:
+        record = _new_record(who, movie, offset)
+    if not opened:
+        opened.append(_open(library, movie))
+    return _Begun(movie, count, waits, record, opened[0])
+
+
+def _new_record(who: Caller, movie: Movie, offset: int) -> DownloadRecord:
+    return DownloadRecord.create(user_id=who.id, movie_id=movie.id, ranges=[] if offset else [[0, 0]])
+
+
 def _readable(who: Caller, movie_id: int) -> Movie:
-    movie = Movie.select(id=movie_id).join(Movie.user).first()
+    movie = Movie.select(id=movie_id).first()
     if movie is None:
         raise NotFound(f"There is no movie {movie_id}; `youku list` shows what there is.", movie=movie_id)
     if movie.is_delete:
@@ -137,6 +180,14 @@ def _open(library: Library, movie: Movie) -> int:
         raise _missing(movie) from None
 
 
+def _close(library: Library, fd: int) -> None:
+    """At once, unless it is all that is left of a blob that is gone: to give its space back takes the disk a while."""
+    if library.store.is_named(fd):
+        library.store.close(fd)
+    else:
+        library.in_slow_thread(library.store.close, fd)
+
+
 def _missing(movie: Movie) -> IntegrityFailure:
     message = f"The bytes of movie {movie.id} are missing on the server: tell an administrator."
     return IntegrityFailure(message, movie=movie.id)
@@ -157,17 +208,14 @@ def pieces_of(library: Library, fd: int, offset: int, end: int) -> Iterator[int]
 # -- the record
 
 
-def _record(library: Library, who: Caller, movie: Movie, offset: int) -> DownloadRecord:
+def _record(library: Library, who: Caller, movie: Movie, offset: int) -> DownloadRecord | None:
     """The download that this range belongs to: the last one, unless that has had this range's beginning or is over.
 
     One that is over only by our own account goes on for a while: what was sent last may not have arrived.
     """
-    with library.hold(("record", f"{who.id} {movie.id}")):
-        mine = DownloadRecord.select(user_id=who.id, movie_id=movie.id)
-        record = mine.order_by(DownloadRecord.id.desc()).first()
-        if record is not None and _goes_on(record, offset, library.now()):
-            return record
-        return DownloadRecord.create(user_id=who.id, movie_id=movie.id, ranges=[] if offset else [[0, 0]])
+    mine = DownloadRecord.select(user_id=who.id, movie_id=movie.id)
+    record = mine.order_by(DownloadRecord.id.desc()).first()
+    return record if record is not None and _goes_on(record, offset, library.now()) else None
 
 
 def _goes_on(record: DownloadRecord, offset: int, now: datetime) -> bool:

@@ -28,15 +28,19 @@ MISSED_AMONG: Final = 10_000
 """The latest searches without a result that an administrator's summary looks at."""
 
 
+def text(name: str, description: str) -> str:
+    """What a movie is compared by."""
+    return grams.normalised(f"{name}\n{description}")
+
+
 def index(movie: Movie) -> None:
-    """Make a new movie findable; in the transaction that publishes it."""
-    movie.update(search_text=_text(movie))
+    """Make a new movie findable by its search text; in the transaction that publishes it."""
     MovieGram.insert_many(_rows(movie, grams.of_text(movie.search_text)))
 
 
 def reindex(movie: Movie, before: str) -> None:
     """After a change; `before`: the movie's search text until then. In the same transaction."""
-    after = _text(movie)
+    after = text(movie.name, movie.description)
     if after == before:
         return
     old, new = grams.of_text(before), grams.of_text(after)
@@ -99,10 +103,6 @@ def missed(limit: int) -> list[tuple[str, int, Any]]:
 def as_json(search: SearchHistory) -> dict[str, Any]:
     """A search as the wire shows it."""
     return {"query": search.query, "found": search.is_found, "create_time": timestamp(search.create_time)}
-
-
-def _text(movie: Movie) -> str:
-    return grams.normalised(f"{movie.name}\n{movie.description}")
 
 
 def _rows(movie: Movie, numbers: set[int]) -> list[dict[str, int]]:

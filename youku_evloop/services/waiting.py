@@ -25,10 +25,15 @@ RESUMABLE: Final = timedelta(days=7)
 """How long after its start a download that was not completed goes on without a wait; as long as an upload."""
 
 
-def require(library: Library, who: Caller, movie: Movie, offset: int) -> None:
-    """Raise `WaitRequired` while the caller has to wait for this free movie; returns when it may begin or go on."""
-    if who.is_admin or not library.rules.free_wait or _goes_on(library, who, movie, offset) or vip.is_vip(who.id):
-        return
+def is_needed(library: Library, who: Caller, movie: Movie, offset: int) -> bool:
+    """Whether the caller has to have waited for this movie, from this offset on; only reads."""
+    if not movie.is_free or who.is_admin or not library.rules.free_wait:
+        return False
+    return not (_goes_on(library, who, movie, offset) or vip.is_vip(who.id))
+
+
+def require(library: Library, who: Caller, movie: Movie) -> None:
+    """Raise `WaitRequired` while the caller has to wait for this free movie; returns when it may begin."""
     now = library.now()
     mine = DownloadWait.select(user_id=who.id, movie_id=movie.id)
     over = mine.where(DownloadWait.ready_time <= now, DownloadWait.ready_time > now - PATIENCE)

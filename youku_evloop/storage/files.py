@@ -43,7 +43,8 @@ class Files:
 
     def make_directory(self, path: Path) -> None:
         """Make the directory and its parents, readable by the owner only, unless it is there."""
-        path.mkdir(mode=0o700, parents=True, exist_ok=True)
+        if not path.is_dir():  # a mkdir that fails keeps others out of the directory above for longer
+            path.mkdir(mode=0o700, parents=True, exist_ok=True)
 
     def sync_directory(self, path: Path) -> None:
         """Return when the names in the directory are on the disk itself."""

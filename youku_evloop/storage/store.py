@@ -209,6 +209,13 @@ class Store:
         """A descriptor for reading, for the caller to `close`; raises `FileNotFoundError`."""
         return self._files.open_for_reading(self._blob_path(digest))
 
+    def is_named(self, fd: int) -> bool:
+        """Whether an open blob has a name still; False too where nobody can tell. Does not block."""
+        try:
+            return self._files.links(fd) > 0
+        except OSError:
+            return False
+
     def close(self, fd: int) -> None:
         """Close what `open_blob` opened."""
         self._files.close(fd)

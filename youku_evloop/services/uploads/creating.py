@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import secrets
+from functools import partial
 from typing import Final
 
+from youku_evloop import orm
 from youku_evloop.errors import BadRequest, MovieExists, NotFound
 from youku_evloop.models import Movie, Upload, UploadOptions
 from youku_evloop.services import catalogue
@@ -26,22 +28,17 @@ def create(
     """
     _check(name, size, fingerprint, options)
     if size is None or fingerprint is None:
-        row = _new(library, who, name, 0, "", options)
+        with library.hold(("space", "")):
+            row = orm.current_database().together(_new, library, who, name, 0, "", options, write=True)
         return claim_new(library, row), row, False
-    twins = Movie.select(fingerprint=fingerprint, file_size=size, is_delete=False).limit(LISTED).all()
-    for movie in twins:
-        if movie.name == name and not options["again"]:
-            raise MovieExists(
-                f"Movie {movie.id} has this title and, by its fingerprint, these bytes; --again publishes it anew.",
-                movie=movie.id,
-            )
     with library.hold(("create", f"{who.id} {fingerprint}")):
-        found = _continued(library, who, size, fingerprint, name, options)
-        if found is None:
-            row = _new(library, who, name, size, fingerprint, options)
-            return claim_new(library, row), row, bool(twins)
+        look = partial(_look, library, who, size, fingerprint, name, options)
+        with library.hold(("space", "")):
+            row, is_new, known = orm.current_database().together(look, write=True)
+        if is_new:
+            return claim_new(library, row), row, known
     try:
-        return claim(library, who, found.id), found, bool(twins)
+        return claim(library, who, row.id), row, known
     except NotFound:  # it has ended in this moment: look again
         return create(library, who, name, size, fingerprint, options)
 
@@ -54,26 +51,35 @@ def _check(name: str, size: int | None, fingerprint: str | None, options: Upload
         raise BadRequest("`size` is the number of bytes, at least 1: an empty file is no video.")
 
 
-def _continued(
+def _look(
     library: Library, who: Caller, size: int, fingerprint: str, name: str, options: UploadOptions
-) -> Upload | None:
+) -> tuple[Upload, bool, bool]:
+    """The caller's upload of these bytes, whether it is new, and whether a movie seems to have them already."""
+    twins = Movie.select(fingerprint=fingerprint, file_size=size, is_delete=False).limit(LISTED).all()
+    for movie in twins:
+        if movie.name == name and not options["again"]:
+            raise MovieExists(
+                f"Movie {movie.id} has this title and, by its fingerprint, these bytes; --again publishes it anew.",
+                movie=movie.id,
+            )
     mine = Upload.select(user_id=who.id, size=size, fingerprint=fingerprint).where(Upload.state.in_(UNFINISHED))
     row = mine.order_by(Upload.create_time.desc()).first()
-    if row is not None:
-        row.update(name=name, options=options, expire_time=library.now() + UPLOAD_LIFETIME)
-    return row
+    if row is None:
+        return _new(library, who, name, size, fingerprint, options), True, bool(twins)
+    row.update(name=name, options=options, expire_time=library.now() + UPLOAD_LIFETIME)
+    return row, False, bool(twins)
 
 
 def _new(library: Library, who: Caller, name: str, size: int, fingerprint: str, options: UploadOptions) -> Upload:
-    with library.hold(("space", "")):
-        space.require(library, who.id, size)
-        return Upload.create(
-            id=secrets.token_hex(16),
-            user_id=who.id,
-            name=name,
-            size=size,
-            fingerprint=fingerprint,
-            boot_id=library.boot_id,
-            options=options,
-            expire_time=library.now() + UPLOAD_LIFETIME,
-        )
+    """Its row, if there is room for it. Whoever calls holds the lock `space`."""
+    space.require(library, who.id, size)
+    return Upload.create(
+        id=secrets.token_hex(16),
+        user_id=who.id,
+        name=name,
+        size=size,
+        fingerprint=fingerprint,
+        boot_id=library.boot_id,
+        options=options,
+        expire_time=library.now() + UPLOAD_LIFETIME,
+    )

@@ -43,11 +43,11 @@ def finish(
                 mine = held or claims.claim(library, who, upload_id)
                 mine.require()
                 _require_size(row, mine.upload.part, size)
-                complete(library, mine.upload, row, digest)
+                return complete(library, mine.upload, row, digest)
     finally:
         if mine is not None and mine is not held:
             claims.release(library, mine)
-    return Movie.select(id=row.movie_id).join(Movie.user).get()
+    return _movie(row.movie_id)
 
 
 def _require_size(row: Upload, part: Part, size: int | None) -> None:
@@ -62,8 +62,8 @@ def _require_size(row: Upload, part: Part, size: int | None) -> None:
         row.size = size
 
 
-def complete(library: Library, upload: OpenUpload, row: Upload, digest: str) -> None:
-    """Verify and publish; whoever calls holds the lock `finish`. Errors as `finish`."""
+def complete(library: Library, upload: OpenUpload, row: Upload, digest: str) -> Movie:
+    """Verify and publish; answers the movie. Whoever calls holds the lock `finish`. Errors as `finish`."""
     claims.require_trust(library, upload)
     part = upload.part
     if part.size < row.size:
@@ -78,11 +78,12 @@ def complete(library: Library, upload: OpenUpload, row: Upload, digest: str) -> 
             _reject(library, upload, row, digest)
         fingerprint = _make_blob(library, upload, row)
     with library.hold(("blob", digest)):
-        row.movie_id, is_new = orm.current_database().run(_publish, row.id, digest, fingerprint)
-        row.state = UploadState.PUBLISHED
+        movie, is_new = orm.current_database().run(_publish, row.id, digest, fingerprint)
+        row.movie_id, row.state = movie.id, UploadState.PUBLISHED
     remove(library, upload, row)
     if is_new:
-        library.signals.send("movie_published", movie=row.movie_id, name=row.name, user=row.user_id)
+        library.signals.send("movie_published", movie=movie.id, name=row.name, user=row.user_id)
+    return movie
 
 
 def _is_here_already(library: Library, row: Upload, digest: str) -> bool:
@@ -113,11 +114,11 @@ def _reject(library: Library, upload: OpenUpload, row: Upload, digest: str) -> N
     )
 
 
-def _publish(upload_id: str, digest: str, fingerprint: str) -> tuple[int, bool]:
+def _publish(upload_id: str, digest: str, fingerprint: str) -> tuple[Movie, bool]:
     """The movie, and whether it is a new one rather than one that had these bytes and this title already."""
     row = Upload.select(id=upload_id).for_update().get()
     if row.movie_id is not None:  # by another process
-        return row.movie_id, False
+        return _movie(row.movie_id), False
     options = row.options
     same = Movie.select(file_hash=digest, name=row.name, is_delete=False).for_update()
     movie = None if options["again"] else same.order_by(Movie.id).first()
@@ -133,10 +134,15 @@ def _publish(upload_id: str, digest: str, fingerprint: str) -> tuple[int, bool]:
             price=options["price"],
             vip_price=options["vip_price"],
             user_id=row.user_id,
+            search_text=search.text(row.name, options["description"]),
         )
         search.index(movie)
     advance(row, UploadEvent.PUBLISH, movie_id=movie.id)
-    return movie.id, is_new
+    return _movie(movie.id), is_new
+
+
+def _movie(movie_id: int | None) -> Movie:
+    return Movie.select(id=movie_id).join(Movie.user).get()
 
 
 def cancel(library: Library, who: Caller, upload_id: str) -> Upload:

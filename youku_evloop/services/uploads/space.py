@@ -33,7 +33,7 @@ def grow(library: Library, upload: OpenUpload, end: int) -> None:
     if upload.size or end <= upload.granted:
         return
     with library.hold(("space", "")):
-        left = _left(library, upload.user_id, end - upload.granted)
+        left = orm.current_database().together(_left, library, upload.user_id, end - upload.granted)
         upload.granted = end + min(STEP, left)
 
 
