@@ -9,12 +9,15 @@ from __future__ import annotations
 import difflib
 from collections.abc import Callable, Mapping, Sequence
 from importlib import import_module
-from typing import Any, Final, TypeVar
+from typing import TYPE_CHECKING, Any, Final, TypeVar
 
 import click
 from click.core import ParameterSource
 
 from client_cli.app import App
+
+if TYPE_CHECKING:
+    from click.shell_completion import CompletionItem
 
 CallableT = TypeVar("CallableT", bound=Callable[..., Any])
 
@@ -27,6 +30,12 @@ def _remember(context: click.Context, parameter: click.Parameter, value: Any) ->
     assert parameter.name is not None
     if context.get_parameter_source(parameter.name) not in (None, ParameterSource.DEFAULT):
         context.ensure_object(App).overrides[parameter.name] = value
+
+
+def _profiles(context: click.Context, parameter: click.Parameter, typed: str) -> list[CompletionItem]:
+    from client_cli.candidates import profiles
+
+    return profiles(context, parameter, typed)
 
 
 def _common_options() -> list[click.Option]:
@@ -69,7 +78,9 @@ def _common_options() -> list[click.Option]:
             help="Seconds of silence before giving up (60).",
             **value,
         ),
-        click.Option(["--profile"], metavar="NAME", help="A profile of config.toml.", **value),
+        click.Option(
+            ["--profile"], metavar="NAME", help="A profile of config.toml.", shell_complete=_profiles, **value
+        ),
         click.Option(["--no-input"], help="Never ask; fail instead.", **flag),
         click.Option(["--debug"], help="Show where an error comes from.", **flag),
     ]

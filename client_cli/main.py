@@ -61,6 +61,9 @@ PREFIX: Final = "YOUKU"
 COMPLETION_VARIABLE: Final = "_YOUKU_COMPLETE"
 """Set by a shell's completion script when it asks for candidates."""
 
+LONGEST_COMPLETION: Final = 2.0
+"""Seconds after which a shell gets nothing: looking up a host's name knows no other limit."""
+
 NO_TEXT: Final = (
     "An argument, a YOUKU_ variable or a title cannot be written as {}: correct it, or set LC_ALL to a UTF-8 locale."
 )
@@ -144,10 +147,23 @@ def _invoke(app: App, arguments: Sequence[str]) -> int:
 
 
 def _complete(app: App, instruction: str) -> int:
-    """Answer the shell, which has put the line into the environment."""
+    """Answer the shell, which has put the line into the environment; nothing, when that would take too long."""
+    import threading
+
     from click.shell_completion import shell_complete
 
-    return shell_complete(cli, {"obj": app, "auto_envvar_prefix": PREFIX}, "youku", COMPLETION_VARIABLE, instruction)
+    from client_cli.shells import register
+
+    register()
+    alarm = threading.Timer(LONGEST_COMPLETION, os._exit, (ExitCode.OK,))
+    alarm.daemon = True
+    alarm.start()
+    try:
+        return shell_complete(
+            cli, {"obj": app, "auto_envvar_prefix": PREFIX}, "youku", COMPLETION_VARIABLE, instruction
+        )
+    finally:
+        alarm.cancel()
 
 
 def _report(app: App, error: YoukuError, wants_json: bool) -> int:

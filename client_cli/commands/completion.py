@@ -1,42 +1,11 @@
-"""Completion for shells: click writes the scripts and answers them; movies are ours."""
+"""The scripts with which shells complete; what they are answered is in `candidates` and `shells`."""
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Final
-
 import click
 
-from client_cli import text
 from client_cli.app import App
 from client_cli.framework import command
-from youku_evloop.errors import YoukuError
-
-if TYPE_CHECKING:
-    from click.shell_completion import CompletionItem
-
-PATIENCE: Final = 2.0
-"""Seconds: nobody waits longer for a list after pressing a key."""
-
-CANDIDATES: Final = 50
-"""Movies offered, the newest ones: one page of the server's."""
-
-
-def movies(context: click.Context, typed: str, *, deleted: bool = False) -> list[CompletionItem]:
-    """The ids that begin with what is typed, titles beside them where the shell shows such; none without a server."""
-    from click.shell_completion import CompletionItem
-
-    app = context.ensure_object(App)
-    app.overrides.update(timeout=PATIENCE, retry=0)
-    try:
-        with app.client() as youku:
-            page = youku.movie_page(limit=CANDIDATES)
-    except YoukuError:
-        return []
-    return [
-        CompletionItem(str(movie.id), help=text.visible(movie.name))
-        for movie in page.movies
-        if str(movie.id).startswith(typed)
-    ]
 
 
 @command(
@@ -44,15 +13,22 @@ def movies(context: click.Context, typed: str, *, deleted: bool = False) -> list
     document='{"shell": TEXT, "script": TEXT}',
     examples=(
         ('eval "$(youku completion bash)"', "In ~/.bashrc."),
+        ("youku completion zsh > ~/.zfunc/_youku", "Once, for zsh, where ~/.zfunc is in its fpath."),
         ("youku completion fish > ~/.config/fish/completions/youku.fish", "Once, for fish."),
     ),
 )
 @click.argument("shell", type=click.Choice(["bash", "zsh", "fish"]))
 @click.pass_context
 def completion(context: click.Context, shell: str) -> None:
-    """Print the script that completes commands, options and movies in SHELL."""
+    """Print the script that completes commands, options, movies and files in SHELL.
+
+    Ids and titles of movies come from the server that you are logged in at. bash has to be 4.4 or newer.
+    """
     from click.shell_completion import get_completion_class
 
+    from client_cli.shells import register
+
+    register()
     kind = get_completion_class(shell)
     assert kind is not None
     script = kind(context.find_root().command, {}, "youku", "_YOUKU_COMPLETE").source()

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import click
 
+from client_cli import candidates
 from client_cli.app import App
 from client_cli.framework import YoukuCommand, YoukuGroup, pass_app
 from client_cli.profiles import Scalar, set_value, use_profile
@@ -86,7 +87,7 @@ def unset_setting(app: App, key: str) -> None:
         ("youku config use --none", "Use none."),
     ),
 )
-@click.argument("name", required=False)
+@click.argument("name", required=False, shell_complete=candidates.profiles)
 @click.option("--none", "nothing", is_flag=True, help="No profile.")
 @pass_app
 def use(app: App, name: str | None, nothing: bool) -> None:

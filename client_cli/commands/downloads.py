@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Final
 
 import click
 
-from client_cli import text
+from client_cli import candidates, text
 from client_cli.app import App
 from client_cli.commands.batches import Result, run_batch
 from client_cli.commands.wanted import movie_argument
@@ -44,7 +44,11 @@ STANDARD_OUTPUT: Final = "-"
 )
 @movie_argument("wanted", nargs=-1, required=True)
 @click.option(
-    "-o", "--output", metavar="PATH", help="A file or a directory (the title, in the current directory); `-` to a pipe."
+    "-o",
+    "--output",
+    metavar="PATH",
+    shell_complete=candidates.files,
+    help="A file or a directory (the title, in the current directory); `-` to a pipe.",
 )
 @click.option("--restart", is_flag=True, help="Throw a partial download away and start over.")
 @click.option("--force", is_flag=True, help="Replace a file that is another one.")

@@ -27,7 +27,7 @@ COLUMNS = (
     Column("SIZE", right=True),
     Column("PRICE", right=True),
     Column("VIP", right=True, optional=True),
-    Column("PUBLISHED"),
+    Column("PUBLISHED", optional=True),
     Column("BY", optional=True),
     Column("TITLE", flexible=True),
 )

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import click
 from msgspec import UNSET
 
-from client_cli import text
+from client_cli import candidates, text
 from client_cli.app import App
 from client_cli.commands.pages import collect, limit_option, say_more
 from client_cli.framework import YoukuCommand, YoukuGroup, pass_app
@@ -56,7 +56,7 @@ def notices(context: click.Context, follow: bool, limit: int) -> None:
         ("youku notices show 3 --json | jq -r .notice.content", "Its text alone."),
     ),
 )
-@click.argument("notice_id", metavar="ID", type=click.IntRange(1))
+@click.argument("notice_id", metavar="ID", type=click.IntRange(1), shell_complete=candidates.notices)
 @pass_app
 def show(app: App, notice_id: int) -> None:
     """Read a notice."""
@@ -106,7 +106,7 @@ def publish(app: App, title: str, content: str) -> None:
         ("cat text.txt | youku notice edit 3 --content -", "Another text, from standard input."),
     ),
 )
-@click.argument("notice_id", metavar="ID", type=click.IntRange(1))
+@click.argument("notice_id", metavar="ID", type=click.IntRange(1), shell_complete=candidates.notices)
 @click.option("--title", help="The title.")
 @click.option("--content", help="The text; - reads it from standard input.")
 @pass_app
@@ -128,7 +128,7 @@ def edit(app: App, notice_id: int, title: str | None, content: str | None) -> No
         ("youku notices -q | xargs -n 1 youku notice withdraw", "All of them."),
     ),
 )
-@click.argument("notice_id", metavar="ID", type=click.IntRange(1))
+@click.argument("notice_id", metavar="ID", type=click.IntRange(1), shell_complete=candidates.notices)
 @pass_app
 def withdraw(app: App, notice_id: int) -> None:
     """Take a notice back."""

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from client_cli import text
+from client_cli import candidates, text
 from client_cli.app import App
 from client_cli.commands.pages import collect, limit_option, list_pages, say_more
 from client_cli.commands.wanted import METAVAR, MovieName
@@ -38,7 +38,7 @@ COLUMNS = (
     ),
 )
 @click.option("--all", "everybody", is_flag=True, help="Everybody's (administrators).")
-@click.option("--user", metavar="NAME", help="With --all: of one user.")
+@click.option("--user", metavar="NAME", shell_complete=candidates.users, help="With --all: of one user.")
 @click.option("--movie", metavar=METAVAR, type=MovieName(), help="With --all: of one movie.")
 @limit_option
 @pass_app

@@ -7,7 +7,7 @@ from typing import Any
 
 import click
 
-from client_cli import text
+from client_cli import candidates, text
 from client_cli.app import App
 from client_cli.commands.publishing import Outcome, Publishing, Wanted, publish_all
 from client_cli.commands.uploads import movie_options, parse_price
@@ -28,7 +28,9 @@ from youku_evloop.errors import BadRequest, NotFound
         ("youku sync ~/Videos --json-lines | jq -r 'select(.outcome == \"failed\") | .path'", "What did not go."),
     ),
 )
-@click.argument("directory", metavar="DIR", type=click.Path(path_type=Path, readable=False))
+@click.argument(
+    "directory", metavar="DIR", type=click.Path(path_type=Path, readable=False), shell_complete=candidates.directories
+)
 @click.option("--dry-run", is_flag=True, help="Only say what is missing.")
 @click.option("--charge", is_flag=True, help="What is uploaded becomes paid movies; without it, free ones.")
 @click.option("--price", metavar="YUAN", callback=parse_price, help="Their price (the server's).")

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 import click
 
-from client_cli import text
+from client_cli import candidates, text
 from client_cli.app import App
 from client_cli.commands.batches import STOPPED, Result, run_batch
 from client_cli.commands.publishing import Outcome, Publishing, Wanted, publish_all, telling_of_a_resume
@@ -63,7 +63,13 @@ def parse_price(_context: click.Context, _parameter: click.Parameter, value: str
     ),
 )
 @click.argument("paths", metavar="PATH...", nargs=-1, type=click.Path(path_type=Path, readable=False))
-@click.option("--from", "source", metavar="LIST", help="A CSV file that names the files; `-` for standard input.")
+@click.option(
+    "--from",
+    "source",
+    metavar="LIST",
+    shell_complete=candidates.files,
+    help="A CSV file that names the files; `-` for standard input.",
+)
 @click.option("--title", help="The title (the file's name).")
 @click.option("--description", default="", help="What it is about.")
 @click.option("--charge", is_flag=True, help="A paid movie; without it, it is free.")
@@ -217,7 +223,7 @@ def uploads(context: click.Context) -> None:
         ("youku uploads --quiet | xargs -n 1 youku uploads cancel", "All of them."),
     ),
 )
-@click.argument("upload_id", metavar="ID")
+@click.argument("upload_id", metavar="ID", shell_complete=candidates.uploads)
 @pass_app
 def cancel(app: App, upload_id: str) -> None:
     """Throw away what the server has of an unfinished upload."""

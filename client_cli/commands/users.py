@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from client_cli import text
+from client_cli import candidates, text
 from client_cli.app import App
 from client_cli.commands.pages import collect, limit_option, list_pages, say_more
 from client_cli.framework import YoukuCommand, YoukuGroup, pass_app
@@ -69,7 +69,7 @@ def users(context: click.Context, name: str, kind: str | None, locked: bool | No
         ("youku users show bob --json | jq .user.is_locked", "`true` or `false`."),
     ),
 )
-@click.argument("name")
+@click.argument("name", shell_complete=candidates.users)
 @pass_app
 def show(app: App, name: str) -> None:
     """Show a user."""
@@ -86,7 +86,7 @@ def show(app: App, name: str) -> None:
         ("youku users --name spam -q | xargs -n 1 youku users lock", "Everybody whose name begins with spam."),
     ),
 )
-@click.argument("name")
+@click.argument("name", shell_complete=candidates.users)
 @pass_app
 def lock(app: App, name: str) -> None:
     """Lock a user: all sessions end at once."""
@@ -103,7 +103,7 @@ def lock(app: App, name: str) -> None:
         ("youku users --locked -q | xargs -n 1 youku users unlock", "Everybody."),
     ),
 )
-@click.argument("name")
+@click.argument("name", shell_complete=candidates.users)
 @pass_app
 def unlock(app: App, name: str) -> None:
     """Let a locked user log in again."""
@@ -120,7 +120,7 @@ def unlock(app: App, name: str) -> None:
         ("youku users grant-vip bob 1 --json | jq -r .user.vip_until", "Until when."),
     ),
 )
-@click.argument("name")
+@click.argument("name", shell_complete=candidates.users)
 @click.argument("months", type=click.IntRange(1))
 @pass_app
 def grant_vip(app: App, name: str, months: int) -> None:
@@ -138,7 +138,7 @@ def grant_vip(app: App, name: str, months: int) -> None:
         ("youku users end-vip bob --quiet", "The same, without a word."),
     ),
 )
-@click.argument("name")
+@click.argument("name", shell_complete=candidates.users)
 @pass_app
 def end_vip(app: App, name: str) -> None:
     """End a user's VIP at once."""

@@ -7,9 +7,8 @@ from typing import TYPE_CHECKING, Any, Final
 
 import click
 
-from client_cli import text
+from client_cli import candidates, text
 from client_cli.app import App
-from client_cli.commands import completion
 from client_cli.output import Column
 from youku_evloop.errors import BadRequest, YoukuError
 
@@ -45,7 +44,7 @@ class MovieName(click.ParamType["Wanted"]):
             self.fail(error.message, param, ctx)
 
     def shell_complete(self, ctx: click.Context, param: click.Parameter, incomplete: str) -> list[CompletionItem]:
-        return completion.movies(ctx, incomplete, deleted=self._deleted)
+        return candidates.movies(ctx, incomplete, deleted=self._deleted)
 
 
 def movie_argument(name: str = "wanted", *, deleted: bool = False, **options: Any) -> Callable[[Any], Any]:

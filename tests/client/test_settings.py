@@ -1,4 +1,4 @@
-"""Profiles, `youku config`, `youku api` and completion."""
+"""Profiles, `youku config`, `youku api` and the scripts for completion."""
 
 from __future__ import annotations
 
@@ -164,45 +164,6 @@ def test_an_unknown_command_of_the_protocol_is_said(command: Command) -> None:
 def test_every_shell_gets_its_script(command: Command, shell: str) -> None:
     assert "_YOUKU_COMPLETE" in command("completion", shell).out
     assert command("completion", shell, "--json").document["shell"] == shell
-
-
-@pytest.mark.parametrize(
-    ("line", "candidates"),
-    [
-        ("youku up", {"plain,upload", "plain,uploads"}),
-        ("youku list --ty", {"plain,--type"}),
-        ("youku list --type f", {"plain,free"}),
-        ("youku download 1", {"plain,1", "plain,10", "plain,11"}),
-        ("youku show 11", {"plain,11"}),
-        ("youku uploads c", {"plain,cancel"}),
-    ],
-)
-def test_a_shell_gets_candidates(
-    command: Command, peer: Peer, monkeypatch: pytest.MonkeyPatch, line: str, candidates: set[str]
-) -> None:
-    for number in range(11):
-        peer.add_movie(b"x", f"Movie {number}")
-    monkeypatch.setenv("_YOUKU_COMPLETE", "bash_complete")
-    monkeypatch.setenv("COMP_WORDS", line)
-    monkeypatch.setenv("COMP_CWORD", str(len(line.split()) - 1))
-    assert set(command().out.split("\n")) - {""} == candidates
-
-
-def test_a_shell_gets_titles_beside_the_ids(command: Command, peer: Peer, monkeypatch: pytest.MonkeyPatch) -> None:
-    peer.add_movie(b"x", "The Feature")
-    monkeypatch.setenv("_YOUKU_COMPLETE", "zsh_complete")
-    monkeypatch.setenv("COMP_WORDS", "youku delete ")
-    monkeypatch.setenv("COMP_CWORD", "2")
-    assert command().out.split("\n")[:3] == ["plain", "1", "The Feature"]
-
-
-def test_without_a_server_a_shell_gets_nothing_and_no_noise(command: Command, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("YOUKU_SERVER", "127.0.0.1:1")
-    monkeypatch.setenv("_YOUKU_COMPLETE", "bash_complete")
-    monkeypatch.setenv("COMP_WORDS", "youku show ")
-    monkeypatch.setenv("COMP_CWORD", "2")
-    said = command()
-    assert (said.out.strip(), said.err) == ("", "")
 
 
 def test_a_profile_says_how_its_server_is_believed(tmp_path: Path) -> None:
