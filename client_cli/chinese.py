@@ -4,7 +4,10 @@ from __future__ import annotations
 
 from typing import Final
 
+from client_cli.chinese_mishaps import MISHAPS
+
 MESSAGES: Final[dict[str, str]] = {
+    **MISHAPS,
     # accounts
     "Too many logins have failed: try again in {} s.": "登录失败次数过多：请在 {} 秒后重试。",
     "Wrong name or password. Try again, or register with `youku register`.": "用户名或密码错误。请重试，或用 `youku register` 注册。",
@@ -62,7 +65,7 @@ MESSAGES: Final[dict[str, str]] = {
     "Withdrawn: notice {}: {}": "已撤回公告 {}：{}",
     # buying
     "This key stands for another purchase: make up a new one.": "此标识已用于另一笔购买：请换一个。",
-    "Purchase {} is {} already.": "购买 {} 已经是 {}。",
+    "Purchase {} is {} already.": "购买 {} 已经是 {:t}。",
     "You have bought this movie already.": "您已经购买过这部影片。",
     "This purchase waits for an administrator already.": "这笔购买已在等待管理员确认。",
     "There is no purchase {}.": "没有购买记录 {}。",
@@ -74,16 +77,16 @@ MESSAGES: Final[dict[str, str]] = {
     ),
     "`months` is from 1 to {}.": "月数为 1 到 {}。",
     "This download may begin in {} s; VIPs do not wait (`youku vip buy`).": "此下载可在 {} 秒后开始；会员无需等待（`youku vip buy`）。",
-    "{} Waiting...": "{} 等待中……",
+    "{} Waiting...": "{:t} 等待中……",
     "Purchase {} of {} is paid.": "{1} 的购买 {0} 已支付。",
     "Purchase {} of {} is declined.": "{1} 的购买 {0} 已拒绝。",
     "VIP, months: {}": "会员，月数：{}",
     "movie {}, {}": "影片 {}，{}",
-    "{}: bought for {} yuan. {}": "{}：已购买，{} 元。{}",
-    "{}: bought for {} yuan.": "{}：已购买，{} 元。",
-    "{}: {} yuan; an administrator has to confirm the payment. {}": "{}：{} 元；等待管理员确认付款。{}",
-    "{}: {} yuan; an administrator has to confirm the payment.": "{}：{} 元；等待管理员确认付款。",
-    "{}: the payment of {} yuan was declined.": "{}：{} 元的付款被拒绝。",
+    "{}: bought for {} yuan. {}": "{:t}：已购买，{} 元。{:t}",
+    "{}: bought for {} yuan.": "{:t}：已购买，{} 元。",
+    "{}: {} yuan; an administrator has to confirm the payment. {}": "{:t}：{} 元；等待管理员确认付款。{:t}",
+    "{}: {} yuan; an administrator has to confirm the payment.": "{:t}：{} 元；等待管理员确认付款。",
+    "{}: the payment of {} yuan was declined.": "{:t}：{} 元的付款被拒绝。",
     "You are no VIP. A month costs {} yuan.": "您不是会员。每月 {} 元。",
     "You are a VIP until {}. A month costs {} yuan.": "您的会员有效期至 {}。每月 {} 元。",
     "--state goes with --all.": "--state 需要与 --all 一起使用。",
@@ -97,7 +100,7 @@ MESSAGES: Final[dict[str, str]] = {
     "No movie has {} in its title. `youku search` and `youku list` show what there is.": (
         "没有标题含 {} 的影片。`youku search` 和 `youku list` 可查看有哪些影片。"
     ),
-    "{} For the title, write {}.": "{} 若指标题，请写 {}。",
+    "{} For the title, write {}.": "{:t} 若指标题，请写 {}。",
     "There are more: write more of the title.": "还有更多：请多写一些标题。",
     "There is no movie {}; `youku list` shows what there is.": "没有影片 {}；`youku list` 可列出影片。",
     "Movie {} was taken out of the library.": "影片 {} 已下架。",
@@ -152,12 +155,12 @@ MESSAGES: Final[dict[str, str]] = {
     "{} exists and is not movie {}: replace it with --force, or name another place with -o.": (
         "{} 已存在且不是影片 {}：用 --force 替换，或用 -o 指定别处。"
     ),
-    "{} of {} failed. The first: {}": "{1} 个中有 {0} 个失败。第一个：{2}",
+    "{} of {} failed. The first: {}": "{1} 个中有 {0} 个失败。第一个：{2:t}",
     "waiting": "等待中",
     "waiting for {}": "等待 {}",
     "checking": "校验",
     "finishing": "收尾",
-    "{} Trying again in {} s ({} of {}).": "{} {} 秒后重试（第 {} 次，共 {} 次）。",
+    "{} Trying again in {} s ({} of {}).": "{:t} {} 秒后重试（第 {} 次，共 {} 次）。",
     # the server and the line to it
     "The server made a mistake; its log says more.": "服务器出错；详情见其日志。",
     "The library's database does not answer. Try again in a moment.": "数据库没有响应。请稍后重试。",
@@ -236,7 +239,7 @@ MESSAGES: Final[dict[str, str]] = {
     "DONE": "已完成",
     "BEGUN": "开始时间",
     # the menu
-    "Youku, {} ({})": "优酷，{}（{}）",
+    "Youku, {} ({})": "优酷，{}（{:t}）",
     "Not logged in": "未登录",
     "administrator": "管理员",
     "user": "用户",

@@ -1,14 +1,16 @@
 """What people read, in their language: English, or Chinese where `LANG` says so.
 
 Messages are written in English where they arise, here and on the server, and looked up here as they are shown, by
-their text: `chinese.MESSAGES` has each with a `{}` for whatever is filled in. What is not in it is shown in English.
+their text: `chinese.MESSAGES` has each with a `{}` for whatever is filled in. Where a translation has `{:t}`, what is
+filled in is a message too and is translated; elsewhere it is not, or a film called Search would get another title. What
+is not in the catalogue is shown in English.
 Error codes, JSON and the names of commands and options are the same in every language.
 """
 
 from __future__ import annotations
 
-import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
 from typing import Final
 
 CHINESE: Final = "zh"
@@ -40,19 +42,44 @@ class Catalogue:
 
     def __init__(self, messages: Mapping[str, str]) -> None:
         self._whole = {english: theirs for english, theirs in messages.items() if "{}" not in english}
-        self._patterns = [(pattern(english), theirs) for english, theirs in messages.items() if "{}" in english]
+        self._templates = [(english.split("{}"), theirs) for english, theirs in messages.items() if "{}" in english]
 
     def translate(self, message: str) -> str:
         """The message in the other language; as it is where there is none."""
         if message in self._whole:
             return self._whole[message]
-        for english, theirs in self._patterns:
-            found = english.fullmatch(message)
-            if found:
-                return theirs.format(*(self.translate(part) for part in found.groups()))
+        for pieces, theirs in self._templates:
+            found = filled_in(pieces, message)
+            if found is not None:
+                return theirs.format(*(_Part(part, self.translate) for part in found))
         return message
 
 
-def pattern(english: str) -> re.Pattern[str]:
-    """What matches a message that was made from this template."""
-    return re.compile("(.+?)".join(map(re.escape, english.split("{}"))), re.DOTALL)
+@dataclass(frozen=True, slots=True)
+class _Part:
+    """What is filled in: as it is, or translated with the format `t`."""
+
+    text: str
+    translate: Translate
+
+    def __format__(self, spec: str) -> str:
+        return self.translate(self.text) if spec == "t" else self.text
+
+
+def filled_in(pieces: Sequence[str], message: str) -> list[str] | None:
+    """What stands between these pieces of a template, something each; None where the message was not made from it.
+
+    Each piece is taken where it comes first, so that a text of others, however odd, is read only once.
+    """
+    first, *middle, last = pieces
+    place, end = len(first), len(message) - len(last)
+    if not (message.startswith(first) and message.endswith(last)):
+        return None
+    found = []
+    for piece in middle:
+        next_place = message.find(piece, place + 1, end - 1)
+        if next_place < 0:
+            return None
+        found.append(message[place:next_place])
+        place = next_place + len(piece)
+    return [*found, message[place:end]] if place < end else None

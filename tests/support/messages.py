@@ -11,8 +11,12 @@ from typing import Final
 from youku_evloop import errors
 
 ERRORS: Final = {kind.__name__ for kind in errors.BY_CODE.values()}
-SAYING: Final = {"message": 0, "item": 2}
-"""Methods that say something, and which of their arguments it is."""
+SAYING: Final = {
+    "message": 0, "item": 2, "confirm": 0, "password": 0, "new_password": 0, "require_person": 0, "Column": 0,
+}  # fmt: skip
+"""What says something, and which of its arguments it is."""
+PREPARED: Final = {"message", "words", "question"}
+"""Names of variables that hold what will be said."""
 PLACE: Final = re.compile(r"\{[^{}]*\}")
 
 
@@ -31,12 +35,18 @@ def said_in(files: Iterable[Path]) -> Iterator[str]:
         for node in ast.walk(ast.parse(file.read_text(), str(file))):
             if isinstance(node, ast.Call):
                 yield from _said_by(node)
+            elif isinstance(node, ast.Assign) and getattr(node.targets[0], "id", "") in PREPARED:
+                yield from _words_of(node.value)
 
 
 def _said_by(call: ast.Call) -> Iterator[str]:
     name = call.func.id if isinstance(call.func, ast.Name) else getattr(call.func, "attr", "")
     place = 0 if name in ERRORS else SAYING.get(name)
     if place is not None and len(call.args) > place:
-        found = template(call.args[place])
-        if found and PLACE.sub("", found).strip():
-            yield found
+        yield from _words_of(call.args[place])
+
+
+def _words_of(node: ast.expr) -> Iterator[str]:
+    found = template(node)
+    if found and PLACE.sub("", found).strip():
+        yield found
