@@ -16,7 +16,7 @@ from dataclasses import dataclass, field
 from typing import Final
 
 from client_cli.address import Address
-from client_cli.loadtest.crowd import Crowd, Visitor
+from client_cli.loadtest.crowd import UNANSWERED, Crowd, Visitor
 from client_cli.loadtest.line import Ended
 from client_cli.loadtest.mix import Mix, mix_of, needs_of, roles_of
 from client_cli.loadtest.pace import Closed, Open
@@ -99,7 +99,7 @@ class Conductor:
             self._prepare()
             before = self._server_cpu()
             self._test()
-            after = self._server_cpu()
+            after = None if UNANSWERED in self._recorder.errors else self._server_cpu()
             outcome.server_cpu = None if before is None or after is None else after - before
         except Ended:
             raise Interrupted("Stopped.") from None
@@ -129,7 +129,6 @@ class Conductor:
         self._loop.call_later(self._window, self._close_window)
         if plan.longest is not None:
             self._loop.call_later(plan.longest, crowd.drain)
-        self._pace.start()
         crowd.begin(self._pace)
         crowd.wait()
         self._watch.stop()

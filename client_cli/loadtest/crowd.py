@@ -29,7 +29,7 @@ HandT = TypeVar("HandT")
 AT_ONCE: Final = 64
 """Clients that connect at the same time: a listener's queue is not endless."""
 PATIENCE: Final = 5.0
-"""Seconds for what is under way at the end of a test; what is not answered then is an error."""
+"""Seconds, at most, for what is under way at the end of a test; what is not answered then is an error."""
 UNANSWERED: Final = "unanswered"
 CLIENT: Final = "youku-loadtest"
 """As the server's log knows us."""
@@ -131,6 +131,7 @@ class Crowd:
         """Let them loose."""
         self._pace = pace
         self.phase = Phase.RUNNING
+        pace.start()
         for number, visitor in enumerate(self._visitors):
             self._present += 1
             self.loop.spawn(self._live, visitor, pace)
@@ -148,7 +149,7 @@ class Crowd:
             self.phase = Phase.DRAINING
             if self._pace is not None:
                 self._pace.drain()
-            self.loop.call_later(PATIENCE, self.end)
+            self.loop.call_later(min(PATIENCE, self.target.patience), self.end)
             for visitor in self._visitors:
                 visitor.bell.wake()
 

@@ -35,7 +35,8 @@ class Target:
         self._loop = loop
         self._server = server
         self._traffic = traffic
-        self._patience = patience
+        self.patience = patience
+        """Seconds of silence after which a request has failed."""
         self._fingerprint = fingerprint
         self._context = None if fingerprint is None else blind_context()
         self._family, self._address = _look_up(server)
@@ -43,7 +44,7 @@ class Target:
     def connect(self) -> Line:
         """A new line; raises `Unreachable`, `TimedOut`, `UntrustedServer`."""
         secure = None if self._context is None else self._secure
-        return Line.connect(self._loop, self._family, self._address, self._traffic, self._patience, secure)
+        return Line.connect(self._loop, self._family, self._address, self._traffic, self.patience, secure)
 
     def _secure(self, sock: socket.socket) -> SecureLink:
         assert self._context is not None

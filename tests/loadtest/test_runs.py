@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import signal
+import subprocess
 from pathlib import Path
 from typing import Any, Final
 from xml.etree import ElementTree
@@ -149,6 +150,95 @@ def test_ctrl_c_ends_it_with_the_figures_so_far(server: RunningServer, admin: Pe
     assert outcome.error["error"] == "interrupted"
 
 
+def stall(server: RunningServer, running: subprocess.Popen[str]) -> None:
+    """Let the server stand still for as long as it takes the tester to say twice that nothing is answered."""
+    assert running.stderr is not None
+    json.loads(running.stderr.readline())
+    server.signal(signal.SIGSTOP)
+    try:
+        silent = 0
+        while silent < 3:
+            silent += json.loads(running.stderr.readline())["rate"] == 0
+    finally:
+        server.signal(signal.SIGCONT)
+
+
+def slow_ones(found: Any) -> int:
+    """Answers that took a good part of such a time."""
+    return sum(count for begin, _, count in found["distribution"] if begin > 0.1)
+
+
+def test_in_the_open_model_a_stall_shows_in_all_that_should_have_been_asked_meanwhile(
+    server: RunningServer, admin: Person
+) -> None:
+    options = ("--clients", "2", "--rate", "200", "--requests", "400", "--progress", "json", "--json")
+    running = admin.start("loadtest", *options)
+    stall(server, running)
+    found = json.loads(finish(running).stdout)
+    assert found["errors"] == 0
+    assert (found["requests"], found["arrivals"]["unserved"]) == (400, 0)
+    assert found["arrivals"]["delayed"] > 50
+    assert slow_ones(found) > 50
+
+
+def test_in_the_closed_model_it_shows_once_for_each_client(server: RunningServer, admin: Person) -> None:
+    options = ("--clients", "2", "--think", "5ms", "--requests", "400", "--progress", "json", "--json")
+    running = admin.start("loadtest", *options)
+    stall(server, running)
+    found = json.loads(finish(running).stdout)
+    assert found["requests"] == 400
+    assert slow_ones(found) <= 2
+    assert found["arrivals"] is None
+
+
+def test_what_is_due_and_never_answered_is_an_error(server: RunningServer, admin: Person) -> None:
+    options = ("--clients", "2", "--rate", "50", "--duration", "1s", "--timeout", "1.5", "--progress", "json", "--json")
+    running = admin.start("loadtest", *options)
+    assert running.stderr is not None
+    running.stderr.readline()
+    server.signal(signal.SIGSTOP)
+    try:
+        found = json.loads(finish(running).stdout)
+    finally:
+        server.signal(signal.SIGCONT)
+    assert found["error_codes"]["unanswered"] == 2
+    assert found["requests"] + found["errors"] == found["arrivals"]["due"]
+
+
+def test_a_server_that_dies_is_counted_and_survived(tmp_path: Path) -> None:
+    server = RunningServer(tmp_path / "server")
+    server.start()
+    try:
+        options = ("--clients", "3", "--duration", "0.6s", "--progress", "json", "--json")
+        running = server.somebody("stranger").start("loadtest", *options)
+        assert running.stderr is not None
+        running.stderr.readline()
+        server.kill()
+        outcome = finish(running)
+    finally:
+        server.kill()
+    found = json.loads(outcome.stdout)
+    assert outcome.code == ExitCode.OK
+    assert found["requests"] > 0 and found["error_codes"].keys() == {"unreachable"}
+
+
+def test_what_cannot_be_removed_is_said(tmp_path: Path) -> None:
+    server = RunningServer(tmp_path / "server")
+    server.start()
+    try:
+        running = server.create_admin("alice").start(
+            "loadtest", *SMALL, "--scenario", "browse", "--duration", "0.4s", "--progress", "json"
+        )
+        assert running.stderr is not None
+        running.stderr.readline()
+        server.kill()
+        outcome = finish(running)
+    finally:
+        server.kill()
+    assert outcome.code == ExitCode.TEMPORARY
+    assert "--clean-up" in outcome.stderr
+
+
 def test_what_a_killed_tester_left_is_found_and_removed(server: RunningServer, admin: Person) -> None:
     before = len(server.log)
     running = admin.start("loadtest", *SMALL, "--scenario", "mixed", "--duration", "1h")
@@ -179,7 +269,7 @@ def test_the_summary_is_a_table(admin: Person) -> None:
 
 def test_the_report_is_one_page_that_needs_nothing_else(admin: Person, tmp_path: Path) -> None:
     page = tmp_path / "load.html"
-    load(admin, "--scenario", "browse", "--duration", "1s", "--report", page, "--fail-if", "p99>1h")
+    load(admin, "--scenario", "browse", "--duration", "0.6s", "--report", page, "--fail-if", "p99>1h")
     tree = ElementTree.fromstring(page.read_text().removeprefix("<!DOCTYPE html>"))
     names = {element.tag.rpartition("}")[2] for element in tree.iter()}
     assert {"svg", "table", "polyline", "style"} <= names
