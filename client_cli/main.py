@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import io
 import os
+import signal
 import sys
 from collections.abc import Sequence
 from typing import Final
@@ -85,12 +86,14 @@ def cli(context: click.Context) -> None:
 
 
 def main() -> None:
-    """The entry point of the console script."""
+    """The whole of a process; `client_cli.__main__` is its door."""
     _replace_closed_streams()
     for stream in (sys.stdout, sys.stderr):
         if isinstance(stream, io.TextIOWrapper):
             stream.reconfigure(errors="backslashreplace")  # a title may hold what this terminal's encoding cannot
-    sys.exit(run(sys.argv[1:]))
+    code = run(sys.argv[1:])
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # how it ends is decided: nothing is left to stop
+    sys.exit(code)
 
 
 def _replace_closed_streams() -> None:
@@ -209,7 +212,3 @@ def _usage_message(problem: click.ClickException) -> str:
 def _let_go_of_stdout() -> None:
     """Whoever read standard output has enough of it; keep Python from complaining when it flushes at the end."""
     os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-
-
-if __name__ == "__main__":
-    main()

@@ -20,7 +20,7 @@ from client_cli.main import run
 from tests.client.peer import TOKEN, Peer
 from tests.support.server import CHECKOUT, LIMIT, plain_environment
 
-YOUKU = (sys.executable, "-c", "from client_cli.main import main; main()")
+YOUKU = (sys.executable, "-m", "client_cli")
 
 
 @dataclass(frozen=True)

@@ -179,3 +179,11 @@ def test_a_terminal_that_cannot_draw_gets_lines(peer: Peer, tmp_path: Path) -> N
     environment = {**environment_of(tmp_path, peer), "TERM": "dumb"}
     screen = on_a_terminal("upload", "a.avi", environment=environment, directory=tmp_path)
     assert screen.text == "1  a.avi  (146.5 KiB)\n"
+
+
+def test_ctrl_c_while_it_starts_is_no_traceback(peer: Peer, tmp_path: Path) -> None:
+    (tmp_path / "click.py").write_text("raise KeyboardInterrupt\n")  # as if it had come during this import
+    environment = environment_of(tmp_path, peer)
+    environment["PYTHONPATH"] = os.pathsep.join([str(tmp_path), environment["PYTHONPATH"]])
+    done = subprocess.run([*YOUKU, "list"], env=environment, capture_output=True, text=True)
+    assert (done.returncode, done.stdout, done.stderr) == (ExitCode.INTERRUPTED, "", "youku: Stopped.\n")
