@@ -1,4 +1,4 @@
-"""The catalogue of messages in Chinese (`messages`). The more particular of two that could match comes first."""
+"""The catalogue of messages in Chinese (`messages`)."""
 
 from __future__ import annotations
 
@@ -65,7 +65,7 @@ MESSAGES: Final[dict[str, str]] = {
     "Withdrawn: notice {}: {}": "已撤回公告 {}：{}",
     # buying
     "This key stands for another purchase: make up a new one.": "此标识已用于另一笔购买：请换一个。",
-    "Purchase {} is {} already.": "购买 {} 已经是 {:t}。",
+    "Purchase {} is {} already.": "购买 {} 的状态已是“{:t}”。",
     "You have bought this movie already.": "您已经购买过这部影片。",
     "This purchase waits for an administrator already.": "这笔购买已在等待管理员确认。",
     "There is no purchase {}.": "没有购买记录 {}。",
@@ -80,7 +80,8 @@ MESSAGES: Final[dict[str, str]] = {
     "{} Waiting...": "{:t} 等待中……",
     "Purchase {} of {} is paid.": "{1} 的购买 {0} 已支付。",
     "Purchase {} of {} is declined.": "{1} 的购买 {0} 已拒绝。",
-    "VIP, months: {}": "会员，月数：{}",
+    "VIP for 1 month": "会员 1 个月",
+    "VIP for {} months": "会员 {} 个月",
     "movie {}, {}": "影片 {}，{}",
     "{}: bought for {} yuan. {}": "{:t}：已购买，{} 元。{:t}",
     "{}: bought for {} yuan.": "{:t}：已购买，{} 元。",
@@ -261,12 +262,14 @@ MESSAGES: Final[dict[str, str]] = {
     "My VIP": "我的会员",
     "Buy VIP": "购买会员",
     "My purchases": "我的购买",
+    "My searches": "我的搜索",
     "My downloads": "我的下载记录",
     "Notices": "公告",
     "Read a notice": "阅读公告",
     "Change my password": "修改密码",
     "My sessions": "我的会话",
     "Upload a movie": "上传影片",
+    "Change a movie": "修改影片",
     "Delete a movie": "删除影片",
     "Restore a movie": "恢复影片",
     "Deleted movies": "已删除的影片",
@@ -276,6 +279,7 @@ MESSAGES: Final[dict[str, str]] = {
     "Lock a user": "锁定用户",
     "Unlock a user": "解锁用户",
     "Give a user VIP": "赠送会员",
+    "End a user's VIP": "终止会员",
     "Invite an administrator": "邀请管理员",
     "All downloads": "所有下载记录",
     "Waiting purchases": "待确认的购买",
@@ -290,6 +294,8 @@ MESSAGES: Final[dict[str, str]] = {
     "Purchase id: ": "购买编号：",
     "File: ": "文件：",
     "Title: ": "标题：",
+    "New title (empty: as it is): ": "新标题（留空则不变）：",
+    "New description (empty: as it is): ": "新简介（留空则不变）：",
     "Text: ": "内容：",
     "Charge for it? [y/N] ": "收费吗？[y/N] ",
 }

@@ -43,7 +43,7 @@ MISHAPS: Final[dict[str, str]] = {
     "Until {} it can be brought back: youku restore {}": "{} 之前可以恢复：youku restore {}",
     "{} ({}{}) at {}": "{}（{}{:t}），服务器 {}",
     ", VIP until {}": "，会员有效期至 {}",
-    "{}  (invitation {}, ends {})": "{}  （邀请 {}，{:t} 到期）",
+    "{}  (invitation {}, ends {})": "{}  （邀请 {}，到期：{:t}）",
     # accounts
     "Too many accounts were made from your address: try again in {} s.": "从您的地址注册的账号过多：请在 {} 秒后重试。",
     "The server asks for a proof of {} rounds, which is not between {} and {}: not logging in. It may not be the server that it claims to be.": (
@@ -249,7 +249,8 @@ MISHAPS: Final[dict[str, str]] = {
     "existing": "已存在",
     "missing": "缺失",
     "failed": "失败",
-    "administrators": "管理员",
+    "admin": "管理员",
+    "movie {}, {} (deleted)": "影片 {}，{}（已删除）",
     "paid": "已支付",
     "declined": "已拒绝",
     "locked": "已锁定",

@@ -38,11 +38,15 @@ def translator(environment: Mapping[str, str]) -> Translate:
 
 
 class Catalogue:
-    """Messages by their English text; `{}` stands for anything, and for its first, second, ... in the translation."""
+    """Messages by their English text; `{}` stands for anything, and for its first, second, ... in the translation.
+
+    Of two that match, the one that says more by itself is the right one.
+    """
 
     def __init__(self, messages: Mapping[str, str]) -> None:
         self._whole = {english: theirs for english, theirs in messages.items() if "{}" not in english}
-        self._templates = [(english.split("{}"), theirs) for english, theirs in messages.items() if "{}" in english]
+        templates = [(english.split("{}"), theirs) for english, theirs in messages.items() if "{}" in english]
+        self._templates = sorted(templates, key=lambda template: -sum(map(len, template[0])))
 
     def translate(self, message: str) -> str:
         """The message in the other language; as it is where there is none."""

@@ -141,7 +141,7 @@ def _list(app: App, youku: Client, limit: int) -> None:
     rows = [
         (
             str(row.id),
-            "new" if row.new is True else "",
+            app.translate("new") if row.new is True else "",
             app.output.moment(row.create_time),
             row.by,
             text.visible(row.title),

@@ -164,14 +164,14 @@ def _row(app: App, purchase: Purchase) -> tuple[str, ...]:
         moment,
         purchase.user,
         text.price(purchase.amount),
-        purchase.state,
-        _what(purchase),
+        app.translate(purchase.state),
+        app.translate(_what(purchase)),
     )
 
 
 def _what(purchase: Purchase) -> str:
     if purchase.kind == "vip":
-        return f"VIP, months: {purchase.months}"
+        return "VIP for 1 month" if purchase.months == 1 else f"VIP for {purchase.months} months"
     deleted = " (deleted)" if purchase.deleted else ""
     return f"movie {purchase.movie}, {text.visible(purchase.name or '')}{deleted}"
 

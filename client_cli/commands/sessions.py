@@ -70,7 +70,7 @@ def sessions(context: click.Context) -> None:
             app.output.moment(session.create_time),
             app.output.moment(session.last_seen),
             app.output.moment(session.expire_time),
-            "this one" if session.current else "",
+            app.translate("this one") if session.current else "",
         )
         for session in found
     ]

@@ -226,10 +226,10 @@ def _row(app: App, user: Account) -> tuple[str, ...]:
     return (
         str(user.id),
         user.name,
-        user.user_type,
+        app.translate(user.user_type),
         app.output.moment(user.vip_until) if user.vip_until else "-",
         app.output.moment(user.register_time),
-        "locked" if user.is_locked else "",
+        app.translate("locked") if user.is_locked else "",
     )
 
 

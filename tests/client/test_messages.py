@@ -7,6 +7,8 @@ from pathlib import Path
 import pytest
 
 from client_cli.chinese import MESSAGES
+from client_cli.commands.menu import ADMINISTRATOR, MEMBER, NOBODY, Choice
+from client_cli.main import cli
 from client_cli.messages import CHINESE, ENGLISH, Catalogue, language, translator
 from tests.client.command import Command, environment_of, on_a_terminal
 from tests.client.peer import Peer
@@ -68,8 +70,19 @@ def test_what_people_are_told_is_in_the_catalogue() -> None:
     assert [words for words in said_in(files) if say(words) == words and words not in UNTOLD | MADE_UP] == []
 
 
+@pytest.mark.parametrize("choice", [*NOBODY, *MEMBER, *ADMINISTRATOR], ids=lambda choice: choice.label)
+def test_every_choice_of_the_menu_is_a_command_and_in_the_catalogue(choice: Choice) -> None:
+    asked = [question.partition("--")[0] for question in (*choice.questions, *(choice.flag or ())[:1])]
+    assert {choice.label, *asked} <= set(MESSAGES)
+    context = cli.make_context("youku", [*choice.words, "--help"], resilient_parsing=True)
+    assert choice.words[0] in cli.list_commands(context)
+
+
 def test_a_title_is_never_translated_and_a_message_within_a_message_is() -> None:
     say = translator({"LANG": "zh_CN.UTF-8"})
+    assert say("VIP for 3 months: bought for 90.00 yuan. You are no VIP. A month costs 30.00 yuan.") == (
+        "会员 3 个月：已购买，90.00 元。您不是会员。每月 30.00 元。"
+    )
     assert say("Deleted movie 3: Search") == "已删除影片 3：Search"
     assert say("1 of 2 failed. The first: There is no movie 9; `youku list` shows what there is.") == (
         "2 个中有 1 个失败。第一个：没有影片 9；`youku list` 可列出影片。"
