@@ -20,7 +20,7 @@ NAMES: Final = {
     "movie_published": "a movie is in the lists: movie, name, user",
     "movie_deleted": "a movie is gone from the lists: movie, name, user",
     "download_started": "bytes of a movie begin to flow: user, movie, offset",
-    "download_finished": "they have ended: user, movie, offset, sent, completed",
+    "download_finished": "they have ended: user, movie, offset, sent, completed (all bytes of it by now)",
     "purchase_made": "a purchase is paid: purchase, user, kind, movie, amount",
     "notice_published": "an announcement: notice, title, user",
     "request_started": "a command begins: op, user, peer",

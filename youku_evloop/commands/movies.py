@@ -108,7 +108,7 @@ def missed_searches(call: Call, arguments: MissedSearches) -> Results:
 
 
 def show_movie(call: Call, arguments: ShowMovie) -> Results:
-    return {"movie": catalogue.as_json(catalogue.get(arguments.movie), whole=True)}
+    return {"movie": catalogue.as_json(downloads.find(call.who, arguments.movie), whole=True)}
 
 
 def delete_movie(call: Call, arguments: DeleteMovie) -> Results:

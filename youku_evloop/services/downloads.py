@@ -7,7 +7,6 @@ order and over however many connections the ranges were asked for.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator
-from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from functools import partial
@@ -73,11 +72,13 @@ def read(
     try:
         sent = send(Range(movie, fd, offset, count, pieces_of(library, fd, offset, offset + count)))
     finally:
-        _close(library, fd)
-        if begun.record is not None:
-            _note(begun.record, movie.file_size, offset, sent)
-        facts = {"offset": offset, "sent": sent, "completed": offset + sent == movie.file_size}
-        library.signals.send("download_finished", user=who.id, movie=movie.id, **facts)
+        completed = False
+        try:
+            _close(library, fd)
+            completed = begun.record is not None and _note(begun.record, movie.file_size, offset, sent)
+        finally:
+            facts = {"offset": offset, "sent": sent, "completed": completed}
+            library.signals.send("download_finished", user=who.id, movie=movie.id, **facts)
 
 
 def prefix_hash(library: Library, who: Caller, movie_id: int, length: int) -> str:
@@ -135,12 +136,21 @@ def _new_record(who: Caller, movie: Movie, offset: int) -> DownloadRecord:
     return DownloadRecord.create(user_id=who.id, movie_id=movie.id, ranges=[] if offset else [[0, 0]])
 
 
-def _readable(who: Caller, movie_id: int) -> Movie:
-    movie = Movie.select(id=movie_id).first()
+def find(who: Caller, movie_id: int) -> Movie:
+    """A movie of the lists, its uploader joined; raises `NotFound`, or `MovieDeleted` to one who has a part in it."""
+    return _present(who, movie_id, Movie.select(id=movie_id).join(Movie.user).first())
+
+
+def _present(who: Caller, movie_id: int, movie: Movie | None) -> Movie:
     if movie is None:
         raise NotFound(f"There is no movie {movie_id}; `youku list` shows what there is.", movie=movie_id)
     if movie.is_delete:
         raise _deleted(who, movie)
+    return movie
+
+
+def _readable(who: Caller, movie_id: int) -> Movie:
+    movie = _present(who, movie_id, Movie.select(id=movie_id).first())
     if movie.is_free or who.is_admin or purchases.has_bought(who.id, movie_id):
         return movie
     price = catalogue.vip_price(movie) if vip.is_vip(who.id) else catalogue.price(movie)
@@ -224,18 +234,23 @@ def _goes_on(record: DownloadRecord, offset: int, now: datetime) -> bool:
     return not record.completed or record.create_time > now - LATE_RESUME
 
 
-def _note(record: DownloadRecord, size: int, offset: int, sent: int) -> None:
-    """Add what was sent; where another range was noted since the record was read, look at it again."""
-    with suppress(orm.NotFound):  # the user was deleted meanwhile, and the record with them
-        while not _add(record, size, offset, sent):
+def _note(record: DownloadRecord, size: int, offset: int, sent: int) -> bool:
+    """Add what was sent, and say whether that is all; where another range was noted meanwhile, look at it again."""
+    try:
+        while (completed := _add(record, size, offset, sent)) is None:
             record.refresh()
+    except orm.NotFound:  # the user was deleted meanwhile, and the record with them
+        return False
+    return completed
 
 
-def _add(record: DownloadRecord, size: int, offset: int, sent: int) -> bool:
+def _add(record: DownloadRecord, size: int, offset: int, sent: int) -> bool | None:
+    """Whether every byte has been sent; None where the record has changed since it was read, and nothing was added."""
     ranges = merged([*(record.ranges or []), [offset, offset + sent]])
     completed = record.completed or ranges == [[0, size]]
     unchanged = DownloadRecord.select(id=record.id, bytes_sent=record.bytes_sent)
-    return unchanged.update(bytes_sent=record.bytes_sent + sent, ranges=ranges, completed=completed) > 0
+    changes = {"bytes_sent": record.bytes_sent + sent, "ranges": ranges, "completed": completed}
+    return completed if unchanged.update(**changes) else None
 
 
 def merged(ranges: Ranges) -> Ranges:
