@@ -59,6 +59,7 @@ def titles(query: orm.Query[Book]) -> str:
         (lambda: Book.author_id.in_(Author.select(colour=Colour.GREEN)), "b0"),
         (lambda: Book.author_id.in_(Author.select(name="ann").columns(Author.id)), "a0 a1 a2 a3 a4"),
         (lambda: Book.price.in_(Book.select(title="a1").columns(Book.price)), "a1 b0"),
+        (lambda: Book.id.in_(Book.select().order_by(Book.title.desc()).limit(2)), "a4 b0"),
     ],
 )
 def test_a_condition_selects(library: dict[str, Author], condition: Callable[[], Any], expected: str) -> None:

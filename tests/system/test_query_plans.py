@@ -81,7 +81,9 @@ class Step:
         """What is wrong with it in a table that grows; None: nothing."""
         if self.table is None or self.how is None:  # decided without reading anything
             return None
-        if self.table.startswith("<derived"):  # of a statement inside this one, which has a line of its own
+        if self.table.startswith(
+            ("<derived", "<subquery")
+        ):  # of a statement inside this one, which has a line of its own
             return None
         stops_early = " LIMIT " in sql and "filesort" not in self.extra and "temporary" not in self.extra
         if self.how == "ALL":

@@ -85,7 +85,8 @@ class HashMovie(OneMovie, tag="movie.hash"):
 
 def list_movies(call: Call, arguments: ListMovies) -> Results:
     a = arguments
-    return _page(*catalogue.list_movies(a.type, a.limit, a.cursor, a.sort))
+    listed, following = catalogue.list_movies(a.type, a.limit, a.cursor, a.sort)
+    return {"movies": [movie.as_json() for movie in listed], "next": following}
 
 
 def search_movies(call: Call, arguments: SearchMovies) -> Results:

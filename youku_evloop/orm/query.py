@@ -3,7 +3,7 @@ one of `all`, `first`, `get`, `rows`, `count`, `exists`, `iterate`, `update`, `d
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any, Generic, Self, TypeVar
 
 from .database import current_database
@@ -124,11 +124,9 @@ class Query(Compilable, Generic[M]):
 
     def rows(self) -> list[tuple[Any, ...]]:
         """One tuple of the selected columns for each row."""
-        decoders = [column.decoder or _as_it_is for column in self._columns or self._table.columns]
-        return [
-            tuple(value if value is None else decode(value) for value, decode in zip(row, decoders, strict=True))
-            for row in self._fetch()
-        ]
+        columns = self._columns or self._table.columns
+        decoders = [(place, column.decoder) for place, column in enumerate(columns) if column.decoder]
+        return [_decoded(row, decoders) for row in self._fetch()]
 
     def count(self) -> int:
         """How many rows."""
@@ -179,7 +177,8 @@ class Query(Compilable, Generic[M]):
 
     def compile(self, out: Statement) -> None:
         inner = self._select(out.aliases, self._columns or (self._table.primary,))
-        out.text += ["(", *inner.text, ")"]
+        limited = self._limit is not None  # which MySQL allows in no IN, except one level further in
+        out.text += ["(SELECT * FROM (" if limited else "(", *inner.text, ") AS limited)" if limited else ")"]
         out.values += inner.values
 
     def _fetch(self) -> Sequence[tuple[Any, ...]]:
@@ -262,5 +261,11 @@ def _natural(number: int) -> int:
     return number
 
 
-def _as_it_is(value: Any) -> Any:
-    return value
+def _decoded(row: tuple[Any, ...], decoders: Sequence[tuple[int, Callable[[Any], Any]]]) -> tuple[Any, ...]:
+    if not decoders:
+        return row
+    values = list(row)
+    for place, decode in decoders:
+        if values[place] is not None:
+            values[place] = decode(values[place])
+    return tuple(values)

@@ -5,14 +5,14 @@ from __future__ import annotations
 import base64
 from collections.abc import Mapping, Sequence
 from datetime import datetime, timedelta
-from typing import Any, Final, Literal
+from typing import Any, Final, Literal, NamedTuple
 from unicodedata import category
 
 import msgspec
 
 from youku_evloop import orm
 from youku_evloop.errors import BadRequest, Conflict, MovieExists, NotFound
-from youku_evloop.models import DESCRIPTION_LENGTH, NAME_LENGTH, Movie
+from youku_evloop.models import DESCRIPTION_LENGTH, NAME_LENGTH, Movie, User
 from youku_evloop.orm.expressions import Ordering
 from youku_evloop.services import search
 from youku_evloop.services.disk import on_disk
@@ -40,36 +40,65 @@ UNPRINTABLE: Final = frozenset({"Cc", "Cs", "Zl", "Zp"})
 """Unicode categories that a title must not have: control characters, surrogates, line and paragraph separators."""
 
 
+class Listed(NamedTuple):
+    """What lists show of a movie. Pages read just these columns: whole objects, of two tables, take twice the time."""
+
+    id: int
+    name: str
+    file_size: int
+    file_hash: str
+    is_free: bool
+    price: int | None
+    vip_price: int | None
+    create_time: datetime
+    uploader: str
+
+    def as_json(self) -> dict[str, Any]:
+        """As the wire shows it."""
+        return {
+            "id": self.id,
+            "name": self.name,
+            "size": self.file_size,
+            "hash": self.file_hash,
+            "is_free": self.is_free,
+            "price": price(self),
+            "vip_price": vip_price(self),
+            "create_time": timestamp(self.create_time),
+            "uploader": self.uploader,
+        }
+
+
+LISTED: Final[Sequence[orm.Field[Any]]] = (
+    *(Movie.id, Movie.name, Movie.file_size, Movie.file_hash, Movie.is_free, Movie.price, Movie.vip_price),
+    *(Movie.create_time, User.name),
+)
+"""The columns of `Listed`."""
+
+
 def as_json(movie: Movie, *, whole: bool = False) -> dict[str, Any]:
     """A movie as the wire shows it; `whole`: with its description. `movie.user` must be joined."""
-    shown = {
-        "id": movie.id,
-        "name": movie.name,
-        "size": movie.file_size,
-        "hash": movie.file_hash,
-        "is_free": movie.is_free,
-        "price": price(movie),
-        "vip_price": vip_price(movie),
-        "create_time": timestamp(movie.create_time),
-        "uploader": movie.user.name,
-    }
-    if whole:
-        shown["description"] = movie.description
-    return shown
+    m = movie
+    columns = (m.id, m.name, m.file_size, m.file_hash, m.is_free, m.price, m.vip_price, m.create_time)
+    shown = Listed(*columns, m.user.name).as_json()
+    return {**shown, "description": m.description} if whole else shown
 
 
-def price(movie: Movie) -> int:
+def price(movie: Movie | Listed) -> int:
     """What it costs, in fen."""
     return 0 if movie.is_free else DEFAULT_PRICE if movie.price is None else movie.price
 
 
-def vip_price(movie: Movie) -> int:
+def vip_price(movie: Movie | Listed) -> int:
     """What it costs a VIP, in fen."""
     return 0 if movie.is_free else DEFAULT_VIP_PRICE if movie.vip_price is None else movie.vip_price
 
 
-def list_movies(kind: str, limit: int, cursor: str | None, sort: Sort = "newest") -> tuple[list[Movie], str | None]:
-    """A page of movies in an order, and the cursor of the next page (None: this was the last)."""
+def list_movies(kind: str, limit: int, cursor: str | None, sort: Sort = "newest") -> tuple[list[Listed], str | None]:
+    """A page of movies in an order, and the cursor of the next page (None: this was the last).
+
+    Inside, only the ids: a walk along an index wherever the page begins (`library.page` says why). In one statement,
+    because a way to the database and back costs as much as reading the rows.
+    """
     if not 1 <= limit <= MOST_ROWS:
         raise BadRequest(f"`limit` is from 1 to {MOST_ROWS}.")
     query = Movie.select(is_delete=False).columns(Movie.id).order_by(*ORDERS[sort])
@@ -77,9 +106,9 @@ def list_movies(kind: str, limit: int, cursor: str | None, sort: Sort = "newest"
         query = query.where(Movie.is_free == (kind == "free"))
     if cursor is not None:
         query = _from(query, ORDERS[sort], _position(cursor, sort))
-    ids = [row[0] for row in query.limit(limit + 1).rows()]
-    movies = _with_uploaders(ids[:limit])
-    return movies, _cursor(movies[-1], sort) if len(ids) > limit else None
+    shown = Movie.select().join(Movie.user).columns(*LISTED).where(Movie.id.in_(query.limit(limit + 1)))
+    movies = [Listed(*row) for row in shown.order_by(*ORDERS[sort]).rows()]
+    return movies[:limit], _cursor(movies[limit - 1], sort) if len(movies) > limit else None
 
 
 def _from(query: orm.Query[Movie], order: Sequence[Ordering], values: list[Any]) -> orm.Query[Movie]:
@@ -87,12 +116,6 @@ def _from(query: orm.Query[Movie], order: Sequence[Ordering], values: list[Any])
     first = order[0]
     bound = first.expression <= values[0] if first.direction else first.expression >= values[0]
     return query.where(bound).after(values)
-
-
-def _with_uploaders(ids: list[int]) -> list[Movie]:
-    """The movies of these ids, in this order (`library.page` says why not at once)."""
-    found = {movie.id: movie for movie in Movie.select().join(Movie.user).where(Movie.id.in_(ids)).all()}
-    return [found[movie_id] for movie_id in ids if movie_id in found]
 
 
 def list_deleted(limit: int, cursor: str | None) -> tuple[list[Movie], str | None]:
@@ -195,7 +218,7 @@ def check_title(name: str) -> None:
         raise BadRequest(f"`name`, the title, has 1 to {NAME_LENGTH} characters and no control characters.")
 
 
-def _cursor(movie: Movie, sort: Sort) -> str:
+def _cursor(movie: Listed, sort: Sort) -> str:
     """Where a page ended: what the order looks at, as text that clients hand back unread."""
     values = [getattr(movie, part.expression.name) for part in ORDERS[sort]]  # type: ignore[attr-defined]  # fields
     if len(values) == 1:
