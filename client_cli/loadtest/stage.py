@@ -21,7 +21,7 @@ from client_cli.loadtest.line import frame
 from client_cli.loadtest.quantities import Distribution
 from client_cli.loadtest.scram import Exchange, Keys
 from client_cli.loadtest.transfers import Film, upload
-from youku_evloop.errors import NotFound
+from youku_evloop.errors import NotFound, Unreachable, YoukuError
 from youku_evloop.kernel.loop import Loop
 
 T = TypeVar("T")
@@ -41,6 +41,9 @@ VIP_MONTHS: Final = 1
 HANDS: Final = 8
 """Lines that make and remove things at the same time: more only wait for the database."""
 PAGE: Final = 50
+PATIENCE: Final = 60.0
+"""Seconds for which a server that says "later" is asked again to remove something."""
+PAUSE: Final = 0.5
 
 
 @dataclass(frozen=True, slots=True)
@@ -135,7 +138,7 @@ class Stage:
 def remove(loop: Loop, hands: Sequence[Visitor], prefix: str = PREFIX) -> Removed:
     """Remove all of whose name begins so, and that a load test has made."""
     hand = hands[0]
-    uploads = [row["id"] for row in ask(hand, "upload.list")["uploads"] if _is_of(row, prefix)]
+    uploads = [row["id"] for row in ask_again(hand, "upload.list")["uploads"] if _is_of(row, prefix)]
     users = [row["name"] for row in rows(hand, "user.list", "users", name=prefix) if _is_of(row, prefix)]
     there = [row["id"] for row in rows(hand, "movie.list", "movies") if _is_of(row, prefix)]
     deleted = [row["id"] for row in rows(hand, "movie.deleted", "movies") if _is_of(row, prefix)]
@@ -151,7 +154,19 @@ def remove(loop: Loop, hands: Sequence[Visitor], prefix: str = PREFIX) -> Remove
 
 def _remove(op: str, name: str, hand: Visitor, item: Any) -> None:
     with suppress(NotFound):
-        ask(hand, op, **{name: item})
+        ask_again(hand, op, **{name: item})
+
+
+def ask_again(hand: Visitor, op: str, **arguments: Any) -> dict[str, Any]:
+    """The same, and again for a while where that can help: the server may still be busy with what the test left it."""
+    until = hand.crowd.clock() + PATIENCE
+    while True:
+        try:
+            return ask(hand, op, **arguments)
+        except YoukuError as error:
+            if not error.retryable or isinstance(error, Unreachable) or hand.crowd.clock() > until:
+                raise
+        hand.crowd.loop.sleep(PAUSE)
 
 
 def ask(hand: Visitor, op: str, role: Role = Role.UPLOADER, **arguments: Any) -> dict[str, Any]:
@@ -163,7 +178,7 @@ def rows(hand: Visitor, op: str, key: str, **arguments: Any) -> Iterator[dict[st
     """All rows of a list."""
     cursor = None
     while True:
-        page = ask(hand, op, limit=PAGE, cursor=cursor, **arguments)
+        page = ask_again(hand, op, limit=PAGE, cursor=cursor, **arguments)
         yield from page[key]
         cursor = page["next"]
         if cursor is None:
