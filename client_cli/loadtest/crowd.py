@@ -4,7 +4,7 @@ A *visit* is one run through a scenario. Which phase the test is in says what a 
 
     JOINING     connect and say hello, nothing counts yet
     RUNNING     begin visits
-    DRAINING    finish the visits that were begun or are due; nobody pauses any more
+    DRAINING    finish the visits that were begun or are due, as far as they go without a pause
     OVER        nothing: every line is closed, and whoever waits on one gets `Ended`
 """
 
@@ -313,9 +313,12 @@ class Visitor:
         self.pause(self.crowd.think.draw(self.crowd.chance))
 
     def pause(self, seconds: float) -> None:
-        """Wait so long, or until nobody should begin anything any more."""
-        if seconds and self.crowd.phase is Phase.RUNNING:
-            self.bell.wait(seconds)
+        """Wait so long; raises `Ended` where the test ends before: thousands who all stop thinking would be a storm."""
+        if seconds:
+            if self.crowd.phase is Phase.RUNNING:
+                self.bell.wait(seconds)
+            if self.crowd.phase is not Phase.RUNNING:
+                raise Ended
 
     def hang_up(self) -> None:
         """Close every line."""
