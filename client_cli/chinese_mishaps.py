@@ -142,6 +142,7 @@ MISHAPS: Final[dict[str, str]] = {
     "This upload has just changed in another process of the server. Repeat it in a moment.": "此上传刚在服务器的另一进程中变化。请稍后重试。",
     "This upload has just ended: start a new one.": "此上传刚刚结束：请重新开始。",
     "This upload has ended: start a new one.": "此上传已结束：请重新开始。",
+    "This upload has been published already, as movie {}, with another hash.": "此上传已发布为影片 {}，其校验值不同。",
     "This upload is {}; start a new one.": "此上传的状态为 {}；请重新开始。",
     "The server's former process still has this upload. Try again in a moment.": "服务器的前一进程仍占有此上传。请稍后重试。",
     "The upload has {} bytes, and not {}.": "此上传有 {} 字节，而不是 {}。",

@@ -186,7 +186,7 @@ class Unavailable(YoukuError):
 
 
 class NoSpace(Unavailable):
-    """The disk cannot hold it: `needed` and `free` say the bytes."""
+    """The disk cannot hold it: `needed` and `free` say the bytes, where it is known."""
 
     code = "no_space"
 

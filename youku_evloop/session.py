@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from youku_evloop import orm
 from youku_evloop.commands import Access, Command, Results
-from youku_evloop.errors import BadRequest, Forbidden, NotLoggedIn, Unavailable, YoukuError
+from youku_evloop.errors import BadRequest, Forbidden, NoSpace, NotLoggedIn, Unavailable, YoukuError
 from youku_evloop.machine import Name, step
 from youku_evloop.services import uploads
 from youku_evloop.services.accounts import Login
@@ -423,6 +423,10 @@ class Session:
         return encode_frame({"id": self._current.id, "ok": True, **results})
 
     def _database_failure(self, error: orm.OrmError) -> dict[str, Any]:
+        if isinstance(error, orm.DiskFull):
+            log.error("%s: the database has no room left: %s", self._connection.peer, error)
+            message = "The disk of the library's database is full. Nothing was changed: try again when there is room."
+            return NoSpace(message).as_reply()
         if isinstance(error, AWAY):
             log.warning("%s: the database is away or too busy: %s", self._connection.peer, error)
             return Unavailable("The library's database does not answer. Try again in a moment.").as_reply()

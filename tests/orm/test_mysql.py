@@ -331,3 +331,10 @@ def test_threads_hammer_one_pool(mysql: orm.Database, many: int) -> None:
     assert Author.select().count() == many
     assert database.stats().opened <= 4
     database.close()
+
+
+def test_a_table_that_is_full_is_named(mysql: orm.Database) -> None:
+    with pytest.raises(orm.DiskFull, match="1114"), mysql.transaction():
+        mysql.execute("SET max_heap_table_size = 16384")
+        mysql.execute("CREATE TEMPORARY TABLE small (x CHAR(255)) ENGINE = MEMORY")
+        mysql.execute("INSERT INTO small SELECT seq FROM seq_1_to_10000")

@@ -182,12 +182,12 @@ def test_a_transaction_is_over_when_a_statement_of_it_took_too_long(file: Path) 
     database.close()
 
 
-def test_a_full_disk_is_unavailable_and_loses_nothing(file: Path) -> None:
+def test_a_full_disk_is_named_and_loses_nothing(file: Path) -> None:
     database = orm.Database(f"sqlite:///{file}")
     orm.create_all(database, MODELS)
     with database.use():
         Author.create(name="before")
-        with pytest.raises(orm.Unavailable, match="full"), database.transaction():
+        with pytest.raises(orm.DiskFull, match="full"), database.transaction():
             database.execute("PRAGMA max_page_count = 1")  # as many as there are
             Author.insert_many({"name": f"{number:060}"} for number in range(20_000))
         Author.create(name="after")

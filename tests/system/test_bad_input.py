@@ -32,6 +32,15 @@ def test_an_unknown_command_names_those_that_are_meant(server: RunningServer, us
     assert "upload" in error["message"].replace("uplaod", "")
 
 
+@pytest.mark.parametrize(
+    "words",
+    [("run", "--keep-deleted", "nan"), ("gc", "--keep-deleted", "inf"), ("run", "--statement-timeout", "nan"),
+     ("run", "--slow-query", "nan"), ("run", "--rule", "free_wait=nan")],
+)  # fmt: skip
+def test_what_is_no_number_is_no_setting(server: RunningServer, words: tuple[str, ...]) -> None:
+    assert server.command(*words).code == ExitCode.USAGE
+
+
 def test_an_unknown_option_is_named(server: RunningServer, user: Person) -> None:
     assert "--speed" in user.fail(ExitCode.USAGE, "download", "1", "--speed", "9")["message"]
 

@@ -126,3 +126,22 @@ def test_the_command_says_that_the_disk_is_full_and_can_be_repeated(
     assert admin.fail(ExitCode.TEMPORARY, "upload", video)["error"] == "no_space"
     filler.unlink()
     assert admin.do("upload", video)["uploaded"][0]["movie"]["size"] == 2 * MIB
+
+
+def test_where_the_database_s_disk_is_full_it_is_said_and_a_moment_later_all_is_well(
+    server: RunningServer, tmp_path: Path
+) -> None:
+    (tmp_path / "data").mkdir()
+    small = RunningServer(tmp_path, prefix=ON_A_SMALL_DISK)  # its database lies there too
+    small.start()
+    try:
+        bob = small.somebody("bob")
+        full = Path(f"/proc/{small.pid}/root{small.data}") / "filler"
+        fill(full)
+        error = bob.fail(ExitCode.TEMPORARY, "register", "bob")
+        assert error["error"] == "no_space" and "database is full" in error["message"]
+        full.unlink()
+        assert bob.do("register", "bob")["user"]["name"] == "bob"
+        small.stop()
+    finally:
+        small.kill()

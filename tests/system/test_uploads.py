@@ -29,6 +29,8 @@ def test_finishing_again_answers_the_same_movie(wire: Wire, another_wire: Wire) 
     assert sender.finish()["movie"] == first["movie"]
     sender.wire = another_wire
     assert sender.finish()["movie"] == first["movie"]
+    wrong = another_wire.refused("upload.finish", upload=sender.upload, hash="0" * 64)
+    assert (wrong["error"], wrong["movie"]) == ("conflict", first["movie"]["id"])
     assert sender.ask("upload.status")["upload"]["state"] == "published"
     assert sender.ask("upload.status")["upload"]["movie"] == first["movie"]["id"]
 

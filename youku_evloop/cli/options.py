@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import re
 import sys
 from collections.abc import Callable
@@ -15,6 +16,20 @@ from youku_evloop import __version__, orm, plugins
 from youku_evloop.config import DEFAULT_KEEP_DELETED, DEFAULT_STATEMENT_TIMEOUT, Config, default_data_directory
 from youku_evloop.errors import BadRequest, Conflict, Forbidden, Unavailable, YoukuError
 from youku_evloop.plugins import PluginApp
+
+MOST_DAYS = 36_500
+"""A hundred years: for ever, and still a date that can be computed with."""
+
+
+class FiniteRange(click.FloatRange):
+    """A range of numbers; `nan`, which is neither less nor more than anything, is none of them, and `inf` neither."""
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
+        number = super().convert(value, param, ctx)
+        if not math.isfinite(number):
+            self.fail(f"{value} is no number that it can be.", param, ctx)
+        return number
+
 
 data_option = click.option(
     "--data",
@@ -37,7 +52,7 @@ database_option = click.option(
 keep_deleted_option = click.option(
     "--keep-deleted",
     envvar="YOUKU_KEEP_DELETED",
-    type=click.FloatRange(min=0),
+    type=FiniteRange(min=0, max=MOST_DAYS),
     default=DEFAULT_KEEP_DELETED,
     show_default=True,
     metavar="DAYS",

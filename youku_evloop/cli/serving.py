@@ -17,6 +17,7 @@ import msgspec
 from youku_evloop import inspector, logs
 from youku_evloop.certificates import Identity
 from youku_evloop.cli.options import (
+    FiniteRange,
     data_option,
     database_option,
     ends_with_exit_code,
@@ -89,7 +90,7 @@ RESTART_PATIENCE: Final = 30.0
 )
 @click.option(
     "--statement-timeout",
-    type=click.FloatRange(min=0.1),
+    type=FiniteRange(min=0.1),
     default=DEFAULT_STATEMENT_TIMEOUT,
     envvar="YOUKU_STATEMENT_TIMEOUT",
     show_default=True,
@@ -98,7 +99,7 @@ RESTART_PATIENCE: Final = 30.0
 )
 @click.option(
     "--slow-query",
-    type=click.FloatRange(min=0),
+    type=FiniteRange(min=0),
     default=DEFAULT_SLOW_QUERY,
     envvar="YOUKU_SLOW_QUERY",
     show_default=True,

@@ -6,9 +6,9 @@ See docs/orm.md.
 # ruff: noqa: I001  # one line for each module reads better than one for each name
 
 from .database import Database, current_database
-from .errors import ConnectionLost, DatabaseTooNew, Deadlock, FieldError, ForeignKeyViolation, IntegrityError
-from .errors import ModelError, NotFound, OrmError, OutcomeUnknown, Refused, StatementTimeout, Unavailable
-from .errors import UniqueViolation
+from .errors import ConnectionLost, DatabaseTooNew, Deadlock, DiskFull, FieldError, ForeignKeyViolation
+from .errors import IntegrityError, ModelError, NotFound, OrmError, OutcomeUnknown, Refused, StatementTimeout
+from .errors import Unavailable, UniqueViolation
 from .expressions import Condition, Expression
 from .fields import BigInteger, Binary, Boolean, DateTime, Enum, Field, ForeignKey, Index, Integer, Json, String, Text
 from .fields import Unique
@@ -23,8 +23,8 @@ from .transactions import Transaction
 
 __all__ = [
     "BigInteger", "Binary", "BlockingRuntime", "Boolean", "Condition", "ConnectionLost", "Database", "DatabaseTooNew",
-    "DateTime", "Deadlock", "Enum", "Expression", "Field", "FieldError", "ForeignKey", "ForeignKeyViolation", "Index",
-    "Integer", "IntegrityError", "Json", "Migrations", "Model", "ModelError", "NotFound", "OrmError", "OutcomeUnknown",
+    "DateTime", "Deadlock", "DiskFull", "Enum", "Expression", "Field", "FieldError", "ForeignKey", "ForeignKeyViolation",
+    "Index", "Integer", "IntegrityError", "Json", "Migrations", "Model", "ModelError", "NotFound", "OrmError", "OutcomeUnknown",
     "PoolStats", "Query", "Refused", "Result", "Runtime", "Socket", "StatementTimeout", "String", "Text", "Transaction",
     "Unavailable", "Unique", "UniqueViolation", "Waiter", "avg", "coalesce", "column_ddl", "count", "create_all",
     "current_database", "drop_all", "lower", "max", "min", "schema", "sum", "utcnow",

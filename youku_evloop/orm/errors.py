@@ -58,6 +58,10 @@ class Unavailable(OrmError):
     """No database can be reached, or no connection came free in time. Nothing was written; try again later."""
 
 
+class DiskFull(Unavailable):
+    """The database has no room for what was to be written. Nothing was; try again when there is some."""
+
+
 class Refused(OrmError):
     """Wrong user, password or name of a database, or no right to do this: trying again does not help."""
 

@@ -49,6 +49,7 @@ ERRORS: dict[int, type[errors.OrmError]] = {
     1213: errors.Deadlock, 1205: errors.Deadlock, 1062: errors.UniqueViolation,
     1451: errors.ForeignKeyViolation, 1452: errors.ForeignKeyViolation,
     1969: errors.StatementTimeout, 3024: errors.StatementTimeout,  # MariaDB's, MySQL's
+    1021: errors.DiskFull, 1114: errors.DiskFull,
     **dict.fromkeys(REFUSED, errors.Refused),
 }  # fmt: skip
 

@@ -34,7 +34,7 @@ ERRORS: dict[str, type[errors.OrmError]] = {
     "SQLITE_CONSTRAINT_FOREIGNKEY": errors.ForeignKeyViolation, "SQLITE_CONSTRAINT": errors.IntegrityError,
     "SQLITE_CONSTRAINT_TRIGGER": errors.ForeignKeyViolation,  # of ON DELETE RESTRICT; there are no other triggers
     "SQLITE_BUSY": errors.Deadlock, "SQLITE_LOCKED": errors.Deadlock, "SQLITE_INTERRUPT": errors.StatementTimeout,
-    "SQLITE_CANTOPEN": errors.Unavailable, "SQLITE_FULL": errors.Unavailable, "SQLITE_IOERR": errors.Unavailable,
+    "SQLITE_CANTOPEN": errors.Unavailable, "SQLITE_FULL": errors.DiskFull, "SQLITE_IOERR": errors.Unavailable,
     "SQLITE_READONLY": errors.Unavailable,
 }  # fmt: skip
 

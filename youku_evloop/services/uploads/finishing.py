@@ -13,7 +13,7 @@ import logging
 from typing import NoReturn
 
 from youku_evloop import orm
-from youku_evloop.errors import BadRequest, IntegrityFailure, Unavailable, WrongOffset
+from youku_evloop.errors import BadRequest, Conflict, IntegrityFailure, Unavailable, WrongOffset
 from youku_evloop.models import Movie, Upload, UploadState
 from youku_evloop.services import search
 from youku_evloop.services.disk import on_disk
@@ -32,7 +32,8 @@ def finish(
     """Verify, publish, and answer the movie; repeating it answers the same one. `size`: of all bytes, where
     `upload.create` did not say.
 
-    Raises `IntegrityFailure` (the upload is gone), `WrongOffset` (bytes are missing), `Superseded`, `NotFound`.
+    Raises `IntegrityFailure` (the upload is gone), `Conflict` (it was published with another hash), `WrongOffset` (bytes
+    are missing), `Superseded`, `NotFound`.
     """
     mine = held
     try:
@@ -47,7 +48,12 @@ def finish(
     finally:
         if mine is not None and mine is not held:
             claims.release(library, mine)
-    return _movie(row.movie_id)
+    movie = _movie(row.movie_id)
+    if movie.file_hash != digest:
+        raise Conflict(
+            f"This upload has been published already, as movie {movie.id}, with another hash.", movie=movie.id
+        )
+    return movie
 
 
 def _require_size(row: Upload, part: Part, size: int | None) -> None:
