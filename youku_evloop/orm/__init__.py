@@ -23,9 +23,10 @@ from .transactions import Transaction
 
 __all__ = [
     "BigInteger", "Binary", "BlockingRuntime", "Boolean", "Condition", "ConnectionLost", "Database", "DatabaseTooNew",
-    "DateTime", "Deadlock", "DiskFull", "Enum", "Expression", "Field", "FieldError", "ForeignKey", "ForeignKeyViolation",
-    "Index", "Integer", "IntegrityError", "Json", "Migrations", "Model", "ModelError", "NotFound", "OrmError", "OutcomeUnknown",
-    "PoolStats", "Query", "Refused", "Result", "Runtime", "Socket", "StatementTimeout", "String", "Text", "Transaction",
-    "Unavailable", "Unique", "UniqueViolation", "Waiter", "avg", "coalesce", "column_ddl", "count", "create_all",
-    "current_database", "drop_all", "lower", "max", "min", "schema", "sum", "utcnow",
+    "DateTime", "Deadlock", "DiskFull", "Enum", "Expression", "Field", "FieldError", "ForeignKey",
+    "ForeignKeyViolation", "Index", "Integer", "IntegrityError", "Json", "Migrations", "Model", "ModelError",
+    "NotFound", "OrmError", "OutcomeUnknown", "PoolStats", "Query", "Refused", "Result", "Runtime", "Socket",
+    "StatementTimeout", "String", "Text", "Transaction", "Unavailable", "Unique", "UniqueViolation", "Waiter", "avg",
+    "coalesce", "column_ddl", "count", "create_all", "current_database", "drop_all", "lower", "max", "min", "schema",
+    "sum", "utcnow",
 ]  # fmt: skip

@@ -32,8 +32,8 @@ def finish(
     """Verify, publish, and answer the movie; repeating it answers the same one. `size`: of all bytes, where
     `upload.create` did not say.
 
-    Raises `IntegrityFailure` (the upload is gone), `Conflict` (it was published with another hash), `WrongOffset` (bytes
-    are missing), `Superseded`, `NotFound`.
+    Raises `IntegrityFailure` (the upload is gone), `Conflict` (it was published with another hash), `WrongOffset`
+    (bytes are missing), `Superseded`, `NotFound`.
     """
     mine = held
     try:
