@@ -5,8 +5,8 @@ from __future__ import annotations
 import os
 import sys
 import threading
-from collections.abc import Mapping
-from contextlib import AbstractContextManager
+from collections.abc import Iterator, Mapping
+from contextlib import AbstractContextManager, contextmanager
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
@@ -16,7 +16,7 @@ from client_cli.output import Form, Output
 from client_cli.sessions import SessionFile
 from client_cli.settings import Settings, resolve
 from client_cli.trust import Trust
-from youku_evloop.errors import BadRequest, NotLoggedIn, YoukuError
+from youku_evloop.errors import BadRequest, Interrupted, NotLoggedIn, YoukuError
 
 if TYPE_CHECKING:
     from client_cli.bars import Bars
@@ -95,16 +95,30 @@ class App:
             raise BadRequest("A password may not be empty.")
         return password
 
-    def confirm(self, question: str, option: str) -> bool:
-        """Whether somebody on the terminal says yes; raises `BadRequest`, naming the option, where nobody is there."""
-        self.require_person(f"This needs a yes, and nobody is here to ask: add {option}.")
+    def require_yes(self, yes: bool) -> None:
+        """Raises `BadRequest` where --yes was not said and nobody is there to be asked."""
+        if not yes:
+            self.require_person("This needs a yes, and nobody is here to ask: add --yes.")
+
+    def confirm(self, question: str, otherwise: str) -> None:
+        """Ask somebody on the terminal; raises `Interrupted`, saying `otherwise`, unless the answer is yes."""
         sys.stderr.write(text.visible_lines(f"{self.translate(question)} [y/N] "))
         sys.stderr.flush()
-        return sys.stdin.readline().strip().lower() in YES
+        with _a_line_of_its_own():
+            answer = sys.stdin.readline()
+        if not answer:  # the end of the input leaves the question's line open
+            sys.stderr.write("\n")
+        if answer.strip().lower() not in YES:
+            raise Interrupted(otherwise)
+
+    @property
+    def has_person(self) -> bool:
+        """Whether somebody can be asked."""
+        return not self.settings.no_input and sys.stdin.isatty()
 
     def require_person(self, otherwise: str) -> None:
         """Raises `BadRequest` unless somebody can be asked."""
-        if self.settings.no_input or not sys.stdin.isatty():
+        if not self.has_person:
             raise BadRequest(otherwise)
 
     def bars(self) -> Bars:
@@ -128,8 +142,10 @@ class App:
     def _typed_password(self, prompt: str, confirm: bool) -> str:
         from getpass import getpass
 
-        password = getpass(f"{self.translate(prompt)}: ", sys.stderr)
-        if confirm and getpass(self.translate("The same again: "), sys.stderr) != password:
+        with _a_line_of_its_own():
+            password = getpass(f"{self.translate(prompt)}: ", sys.stderr)
+            again = getpass(self.translate("The same again: "), sys.stderr) if confirm else password
+        if again != password:
             raise BadRequest("The two passwords differ: nothing was done.")
         return password
 
@@ -150,3 +166,13 @@ class App:
 
     def _while_asking(self) -> AbstractContextManager[object]:
         return self.bars().asking(str(self.settings.server))
+
+
+@contextmanager
+def _a_line_of_its_own() -> Iterator[None]:
+    """Whoever stops at a prompt reads what is said of it below the prompt, not behind it."""
+    try:
+        yield
+    except (KeyboardInterrupt, EOFError):
+        sys.stderr.write("\n")
+        raise

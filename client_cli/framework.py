@@ -205,6 +205,10 @@ class YoukuGroup(Described, click.Group):
         return f"There is no command {name!r}: {hint}"
 
 
+yes_option = click.option("--yes", is_flag=True, help="Do not ask.")
+"""Of what cannot be undone."""
+
+
 def command(
     name: str, *, examples: Sequence[tuple[str, str]], document: str
 ) -> Callable[[Callable[..., Any]], YoukuCommand]:

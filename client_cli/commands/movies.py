@@ -13,9 +13,9 @@ from client_cli.app import App
 from client_cli.commands.pages import collect, say_more
 from client_cli.commands.uploads import parse_price
 from client_cli.commands.wanted import movie_argument
-from client_cli.framework import command, pass_app
+from client_cli.framework import command, pass_app, yes_option
 from client_cli.output import Column
-from youku_evloop.errors import BadRequest, Interrupted
+from youku_evloop.errors import BadRequest
 
 if TYPE_CHECKING:
     from client_cli.client import Client, MovieSort, MovieType
@@ -129,7 +129,7 @@ def show(app: App, wanted: Wanted) -> None:
     ),
 )
 @movie_argument()
-@click.option("--yes", is_flag=True, help="Do not ask.")
+@yes_option
 @pass_app
 def delete(app: App, wanted: Wanted, yes: bool) -> None:
     """Take a movie out of the library (administrators); `youku restore` brings it back, for a while.
@@ -138,13 +138,12 @@ def delete(app: App, wanted: Wanted, yes: bool) -> None:
     """
     from client_cli.titles import find_movie
 
-    if not yes:
-        app.require_person("This needs a yes, and nobody is here to ask: add --yes.")
+    app.require_yes(yes)
     with app.client() as youku:
         movie = find_movie(youku, wanted, whole=yes)
-        question = f"Delete movie {movie.id}, {text.visible(movie.name)!r} ({text.size(movie.size)})?"
-        if not yes and not app.confirm(question, "--yes"):
-            raise Interrupted("Nothing was deleted.")
+        if not yes:
+            question = f"Delete movie {movie.id}, {text.visible(movie.name)!r} ({text.size(movie.size)})?"
+            app.confirm(question, otherwise="Nothing was deleted.")
         until = youku.delete(movie.id)
     app.output.item(movie, movie.id, f"Deleted movie {movie.id}: {text.visible(movie.name)}")
     app.output.document({"movie": movie, "restorable_until": until})

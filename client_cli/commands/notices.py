@@ -11,7 +11,7 @@ from msgspec import UNSET
 from client_cli import candidates, text
 from client_cli.app import App
 from client_cli.commands.pages import collect, limit_option, say_more
-from client_cli.framework import YoukuCommand, YoukuGroup, pass_app
+from client_cli.framework import YoukuCommand, YoukuGroup, pass_app, yes_option
 from client_cli.output import Column
 from youku_evloop.errors import BadRequest, Interrupted
 
@@ -125,14 +125,19 @@ def edit(app: App, notice_id: int, title: str | None, content: str | None) -> No
     document='{"notice": NOTICE}',
     examples=(
         ("youku notice withdraw 3", "Nobody sees it any more."),
-        ("youku notices -q | xargs -n 1 youku notice withdraw", "All of them."),
+        ("youku notices -q | xargs -n 1 youku notice withdraw --yes", "All of them, without asking."),
     ),
 )
 @click.argument("notice_id", metavar="ID", type=click.IntRange(1), shell_complete=candidates.notices)
+@yes_option
 @pass_app
-def withdraw(app: App, notice_id: int) -> None:
-    """Take a notice back."""
+def withdraw(app: App, notice_id: int, yes: bool) -> None:
+    """Take a notice back, for good."""
+    app.require_yes(yes)
     with app.client() as youku:
+        if not yes:
+            title = text.visible(youku.notice(notice_id).title)
+            app.confirm(f"Withdraw notice {notice_id}, {title!r}?", otherwise="Nothing was withdrawn.")
         _done(app, youku.withdraw_notice(notice_id), "Withdrawn:")
 
 

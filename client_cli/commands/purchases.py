@@ -11,7 +11,7 @@ from client_cli import text
 from client_cli.app import App
 from client_cli.commands.pages import collect, limit_option, list_pages, say_more
 from client_cli.commands.wanted import movie_argument
-from client_cli.framework import YoukuCommand, YoukuGroup, command, pass_app
+from client_cli.framework import YoukuCommand, YoukuGroup, command, pass_app, yes_option
 from client_cli.output import Column
 from youku_evloop.errors import BadRequest
 
@@ -38,13 +38,27 @@ COLUMNS = (
     ),
 )
 @movie_argument()
+@yes_option
 @pass_app
-def buy(app: App, wanted: Wanted) -> None:
-    """Buy a movie at the price that is yours now, as a VIP or not."""
-    from client_cli.titles import find_id
+def buy(app: App, wanted: Wanted, yes: bool) -> None:
+    """Buy a movie at the price that is yours now, as a VIP or not.
+
+    On a terminal you are told the price and asked first. Elsewhere it is bought at once; then, as with --yes, a part
+    of a title is too little.
+    """
+    from client_cli.titles import find_id, find_movie
 
     with app.client() as youku:
-        purchase = youku.buy(find_id(youku, wanted))
+        if yes or not app.has_person:
+            number = find_id(youku, wanted, whole=True)
+        else:
+            movie = find_movie(youku, wanted)
+            number = movie.id
+            if not movie.is_free:
+                price = text.price(movie.vip_price if _is_vip(youku.vip()) else movie.price)
+                question = f"Buy movie {movie.id}, {text.visible(movie.name)!r}, for {price} yuan?"
+                app.confirm(question, otherwise="Nothing was bought.")
+        purchase = youku.buy(number)
     app.output.item(purchase, purchase.id, f"{_what(purchase)}: {_words(purchase)}")
     app.output.document({"purchase": purchase})
 
@@ -81,10 +95,17 @@ def vip(context: click.Context) -> None:
 )
 @click.argument("months", type=click.IntRange(1))
 @click.option("--key", metavar="TEXT", help="Names this purchase: repeated with the same key it stays one.")
+@yes_option
 @pass_app
-def buy_vip(app: App, months: int, key: str | None) -> None:
-    """Buy months of VIP."""
+def buy_vip(app: App, months: int, key: str | None, yes: bool) -> None:
+    """Buy months of VIP.
+
+    On a terminal you are told the price and asked first; elsewhere they are bought at once.
+    """
     with app.client() as youku:
+        if not yes and app.has_person:
+            price = text.price(months * youku.vip().month)
+            app.confirm(f"Buy VIP, months: {months}, for {price} yuan?", otherwise="Nothing was bought.")
         purchase, found = youku.buy_vip(months, key)
     app.output.item(purchase, purchase.id, f"{_what(purchase)}: {_words(purchase)} {_vip_words(found)}")
     app.output.document({"purchase": purchase, "vip_until": found.vip_until})
@@ -185,8 +206,12 @@ def _words(purchase: Purchase) -> str:
     return f"the payment of {price} yuan was declined."
 
 
+def _is_vip(found: Vip) -> bool:
+    return found.vip_until is not None and found.vip_until > datetime.now(UTC)
+
+
 def _vip_words(found: Vip) -> str:
     price = f"A month costs {text.price(found.month)} yuan."
-    if found.vip_until is None or found.vip_until <= datetime.now(UTC):
+    if found.vip_until is None or not _is_vip(found):
         return f"You are no VIP. {price}"
     return f"You are a VIP until {text.utc(found.vip_until)}. {price}"

@@ -14,7 +14,7 @@ from client_cli.app import App
 from client_cli.commands.batches import STOPPED, Result, run_batch
 from client_cli.commands.publishing import Outcome, Publishing, Wanted, publish_all, telling_of_a_resume
 from client_cli.directories import files_below
-from client_cli.framework import YoukuCommand, YoukuGroup, command, pass_app
+from client_cli.framework import YoukuCommand, YoukuGroup, command, pass_app, yes_option
 from client_cli.money import parse_yuan
 from client_cli.names import readable
 from client_cli.output import Column
@@ -220,13 +220,17 @@ def uploads(context: click.Context) -> None:
     document='{"upload": TEXT}',
     examples=(
         ("youku uploads cancel 7f3a", "Throw away what the server has of it."),
-        ("youku uploads --quiet | xargs -n 1 youku uploads cancel", "All of them."),
+        ("youku uploads --quiet | xargs -n 1 youku uploads cancel --yes", "All of them, without asking."),
     ),
 )
 @click.argument("upload_id", metavar="ID", shell_complete=candidates.uploads)
+@yes_option
 @pass_app
-def cancel(app: App, upload_id: str) -> None:
+def cancel(app: App, upload_id: str, yes: bool) -> None:
     """Throw away what the server has of an unfinished upload."""
+    app.require_yes(yes)
+    if not yes:
+        app.confirm(f"Throw away what the server has of upload {upload_id}?", otherwise="Nothing was thrown away.")
     with app.client() as youku:
         youku.cancel_upload(upload_id)
     app.output.item({"upload": upload_id}, upload_id, f"Cancelled upload {upload_id}.")

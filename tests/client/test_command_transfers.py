@@ -124,9 +124,9 @@ def test_unfinished_uploads_can_be_seen_and_cancelled(command: Command, peer: Pe
     assert command("upload", "a.avi", "--retry", "0").code == ExitCode.TEMPORARY
     assert command("uploads", "-q").out == "u1\n"
     assert command("uploads", "--json").document["uploads"][0]["size"] == len(DATA)
-    assert command("uploads", "cancel", "u1").out == "Cancelled upload u1.\n"
+    assert command("uploads", "cancel", "u1", "--yes").out == "Cancelled upload u1.\n"
     assert command("uploads", "-q").out == ""
-    assert command("uploads", "cancel", "u1").code == ExitCode.NOT_FOUND
+    assert command("uploads", "cancel", "u1", "--yes").code == ExitCode.NOT_FOUND
 
 
 def test_an_upload_that_resumes_says_from_where(command: Command, peer: Peer) -> None:

@@ -81,6 +81,21 @@ def test_people_are_asked_before_something_is_deleted(peer: Peer, tmp_path: Path
     assert peer.movies == {}
 
 
+def test_an_upload_is_thrown_away_after_a_yes(peer: Peer, tmp_path: Path) -> None:
+    peer.uploads["u1"] = {"id": "u1", "name": "a.avi", "size": 9, "state": "receiving", "movie": None}
+    peer.parts["u1"] = bytearray()
+    peer.uploads["u1"] |= {"create_time": "2026-11-21T08:15:30Z", "expire_time": "2026-11-28T08:15:30Z"}
+    environment = environment_of(tmp_path, peer)
+    nobody = subprocess.run(
+        [*YOUKU, "uploads", "cancel", "u1"], env=environment, stdin=subprocess.DEVNULL, capture_output=True, text=True
+    )
+    assert nobody.returncode == ExitCode.USAGE
+    assert nobody.stderr == "youku: This needs a yes, and nobody is here to ask: add --yes.\n"
+    for answer, left in (("n", ["u1"]), ("y", [])):
+        on_a_terminal("uploads", "cancel", "u1", environment=environment, directory=tmp_path, typed=[("[y/N]", answer)])
+        assert list(peer.uploads) == left
+
+
 def test_people_type_a_new_password_twice_and_unseen(peer: Peer, tmp_path: Path) -> None:
     environment = environment_of(tmp_path, peer)
     differing = on_a_terminal(

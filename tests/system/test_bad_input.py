@@ -58,7 +58,7 @@ def test_what_cannot_be_a_movies_number_is_refused(server: RunningServer, user: 
 
 
 def test_an_unknown_upload_is_not_found(server: RunningServer, admin: Person) -> None:
-    assert "youku uploads" in admin.fail(ExitCode.NOT_FOUND, "uploads", "cancel", "7f3a")["message"]
+    assert "youku uploads" in admin.fail(ExitCode.NOT_FOUND, "uploads", "cancel", "7f3a", "--yes")["message"]
 
 
 def test_a_directory_is_no_file(server: RunningServer, admin: Person) -> None:

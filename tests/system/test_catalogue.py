@@ -173,7 +173,7 @@ def test_nothing_but_the_door_is_open_to_strangers(server: RunningServer) -> Non
 def test_a_user_who_uploads_or_deletes_is_told_who_may(
     server: RunningServer, user: Person, make_file: MakeFile
 ) -> None:
-    for command in (("upload", make_file(1000)), ("uploads",), ("uploads", "cancel", "0" * 32)):
+    for command in (("upload", make_file(1000)), ("uploads",), ("uploads", "cancel", "0" * 32, "--yes")):
         error = user.fail(ExitCode.FORBIDDEN, *command)
         assert "administrators" in error["message"]
     with user.wire() as wire:

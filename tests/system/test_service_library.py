@@ -178,7 +178,7 @@ def test_notices_are_new_until_they_are_seen(admin: Person, somebody: Person) ->
     edited = admin.do("notice", "edit", str(notice["id"]), "--content", "明晚。")["notice"]
     assert (edited["title"], edited["content"]) == ("维护", "明晚。")
     assert edited["edit_time"] is not None
-    admin.do("notice", "withdraw", str(notice["id"]))
+    admin.do("notice", "withdraw", str(notice["id"]), "--yes")
     assert notice["id"] not in [row["id"] for row in somebody.do("notices", "--limit", "0")["notices"]]
     somebody.fail(ExitCode.NOT_FOUND, "notices", "show", str(notice["id"]))
     somebody.fail(ExitCode.FORBIDDEN, "notice", "publish", "x", "y")
@@ -236,7 +236,7 @@ def test_following_loses_no_notice_over_a_restart_and_shows_none_twice(own_serve
 
 def test_a_notice_that_was_withdrawn_meanwhile_is_seen_all_the_same(admin: Person, somebody: Person) -> None:
     older, notice = (admin.do("notice", "publish", "Short", "lived")["notice"]["id"] for _ in range(2))
-    admin.do("notice", "withdraw", str(notice))
+    admin.do("notice", "withdraw", str(notice), "--yes")
     with somebody.wire() as wire:
         wire.ask("notice.seen", notice=notice)
         rows = wire.ask("notice.list")["notices"]

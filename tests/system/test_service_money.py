@@ -6,10 +6,13 @@ import uuid
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime, timedelta
+from functools import partial
+from pathlib import Path
 from typing import Any
 
 import pytest
 
+from tests.client.command import on_a_terminal
 from tests.support.server import Person, RunningServer
 from tests.system.conftest import MakeFile
 from youku_evloop.errors import ExitCode
@@ -68,6 +71,24 @@ def test_the_price_is_that_of_the_moment_and_of_the_buyer(somebody: Person, admi
     admin.do("users", "grant-vip", somebody.name, "1")
     assert somebody.do("buy", str(second))["purchase"]["amount"] == 1000
     assert sorted(row["amount"] for row in somebody.do("purchases")["purchases"]) == [1000, 2000]
+
+
+def test_people_are_told_the_price_before_they_buy(somebody: Person, publish: Publish, tmp_path: Path) -> None:
+    movie = publish("--charge", "--title", f"Dear {uuid.uuid4().hex}", "--price", "12.50")
+    ask = partial(on_a_terminal, environment=somebody.environment, directory=tmp_path)
+    refused = ask("buy", str(movie), typed=[("for 12.50 yuan? [y/N]", "n")])
+    assert (refused.code, refused.lines[-1]) == (ExitCode.INTERRUPTED, "youku: Nothing was bought.")
+    assert ask("vip", "buy", "2", typed=[("months: 2, for 60.00 yuan? [y/N]", "")]).code == ExitCode.INTERRUPTED
+    assert somebody.do("purchases")["purchases"] == []
+    assert ask("buy", str(movie), typed=[("[y/N]", "y")]).code == ExitCode.OK
+    assert [row["movie"] for row in somebody.do("purchases")["purchases"]] == [movie]
+
+
+def test_a_script_does_not_buy_what_a_part_of_a_title_happens_to_mean(somebody: Person, publish: Publish) -> None:
+    title = uuid.uuid4().hex
+    movie = publish("--charge", "--title", title)
+    assert [found["id"] for found in somebody.fail(ExitCode.CONFLICT, "buy", title[:20])["candidates"]] == [movie]
+    assert somebody.do("buy", title)["purchase"]["movie"] == movie
 
 
 def test_buying_from_many_clients_at_once_makes_one_purchase_and_says_so(somebody: Person, publish: Publish) -> None:

@@ -124,7 +124,7 @@ def test_the_command_lists_what_is_unfinished_and_cancels_it(wire: Wire, admin: 
     sender.write(SIZE // 2)
     found = {upload["id"]: upload for upload in admin.do("uploads")["uploads"]}[sender.upload]
     assert (found["name"], found["offset"], found["state"]) == ("Half a film", SIZE // 2, "receiving")
-    admin.do("uploads", "cancel", sender.upload)
+    admin.do("uploads", "cancel", sender.upload, "--yes")
     assert sender.upload not in [upload["id"] for upload in admin.do("uploads")["uploads"]]
 
 
