@@ -88,9 +88,13 @@ def _claimed_by(library: Library, unfinished: list[tuple[str, int]]) -> int:
 
 def _claimed(library: Library, upload_id: str, size: int) -> int:
     """What an upload may come to take: all of it, or where that is not known, what has been promised to it."""
+    if size:
+        return size
     growing = library.open_uploads.get(upload_id)
-    return size or (growing.granted if growing is not None else _size(library, upload_id))
+    return growing.granted if growing is not None else _size(library, upload_id)
 
 
 def _size(library: Library, upload_id: str) -> int:
-    return library.store.part_size(upload_id) or 0
+    """Bytes that have come; nobody has to ask the disk about a part that is open here."""
+    growing = library.open_uploads.get(upload_id)
+    return growing.part.size if growing is not None else library.store.part_size(upload_id) or 0
