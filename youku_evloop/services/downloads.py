@@ -106,10 +106,11 @@ def _begin(library: Library, who: Caller, movie_id: int, offset: int, length: in
     try:
         with library.hold(("record", f"{who.id} {movie_id}")):
             look = partial(_look, library, who, movie_id, offset, length, opened)
-            begun = orm.current_database().together(look, write=True)
+            begun = orm.current_database().together(look, write=not offset)
             if begun.waits:
                 waiting.require(library, who, begun.movie)
-                begun.record = begun.record or _new_record(who, begun.movie, offset)
+            if begun.count and begun.record is None:
+                begun.record = _new_record(who, begun.movie, offset)
         return begun
     except BaseException:
         for fd in opened:
@@ -118,14 +119,13 @@ def _begin(library: Library, who: Caller, movie_id: int, offset: int, length: in
 
 
 def _look(library: Library, who: Caller, movie_id: int, offset: int, length: int | None, opened: list[int]) -> _Begun:
-    """All that has to be looked at; the record, unless there has to be a wait; and last the blob, among the `opened`.
-
-    It may be run again, where the database has undone it."""
+    """All that has to be looked at; a new record, if this is the beginning and needs no wait; and last the blob, among
+    the `opened`. It may be run again, where the database has undone it."""
     movie = _readable(who, movie_id)
     count = _count(movie, offset, length)
     waits = waiting.is_needed(library, who, movie, offset)
     record = _record(library, who, movie, offset) if count else None
-    if count and record is None and not waits:
+    if count and record is None and not (offset or waits):
         record = _new_record(who, movie, offset)
     if not opened:
         opened.append(_open(library, movie))
