@@ -143,7 +143,7 @@ def _say(app: App, outcome: Outcome, report: Path | None) -> None:
     if app.output.form is Form.TEXT:
         table = summary.rows(found)
         app.output.table(summary.COLUMNS, table, table, table)
-        app.output.details(summary.lines(found))
+        app.output.details([(name, app.translate(value)) for name, value in summary.lines(found)])
     elif app.output.form is not Form.JSON:
         app.output.item(found, found["rate"], "")
     for line in summary.verdict(found):

@@ -152,23 +152,18 @@ class Line:
     ) -> Line:
         """A new line, connected and, with `secure`, encrypted; raises `Unreachable`, `TimedOut`, `UntrustedServer`."""
         sock = socket.socket(family, socket.SOCK_STREAM)
-        link: Link = PlainLink(sock)
+        self = cls(loop, PlainLink(sock), traffic, patience)
         try:
             sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
             problem = sock.connect_ex(address)
-            secured = secure(sock) if secure else None
-            self = cls(loop, secured or link, traffic, patience)
-        except BaseException:
-            link.close()
-            raise
-        try:
             while problem in STILL_CONNECTING:
                 self._wait(WRITE)
-                problem = sock.getsockopt(socket.SOL_SOCKET, socket.SO_ERROR)
+                problem = sock.connect_ex(address)
             if problem not in CONNECTED:
                 raise Unreachable(f"No connection: {os.strerror(problem)}.")
-            if secured:
-                self._handshake(secured)
+            if secure:
+                self._link = link = secure(sock)  # of the same descriptor
+                self._handshake(link)
         except BaseException:
             self.close()
             raise

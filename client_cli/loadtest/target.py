@@ -48,7 +48,6 @@ class Target:
 
     def _secure(self, sock: socket.socket) -> SecureLink:
         assert self._context is not None
-        sock.setblocking(False)
         wrapped = self._context.wrap_socket(sock, server_hostname=self._server.host, do_handshake_on_connect=False)
         return _TlsLink(wrapped, str(self._fingerprint))
 

@@ -150,6 +150,26 @@ def test_ctrl_c_ends_it_with_the_figures_so_far(server: RunningServer, admin: Pe
     assert outcome.error["error"] == "interrupted"
 
 
+def test_a_server_with_tls_is_loaded_through_tls(tmp_path: Path) -> None:
+    server = RunningServer(tmp_path / "server", options=["--tls", "auto"])
+    server.start()
+    try:
+        alice = server.create_admin("alice", log_in=False)
+        alice.do("login", "alice", "--tls", "on")
+        options = ("--tls", "on", "--weights", "ping=1,download=1,upload=1", "--kill-rate", "50%", "--requests", "60")
+        found = load(alice, *options)
+        assert found["errors"] == 0 and found["transfers"]["verified"] > 0 and found["transfers"]["cut"] > 0
+        assert left_in(server) == {}
+        alice.fail(ExitCode.INTEGRITY, "loadtest", "--tls", "on", "--fingerprint", "sha256:" + "0" * 64)
+    finally:
+        server.kill()
+
+
+def test_people_in_china_read_chinese(admin: Person) -> None:
+    said = admin.run("loadtest", *SMALL, "--requests", "10", "--fail-if", "p99>0s", LANG="zh_CN.UTF-8")
+    assert "操作" in said.stdout and "用时" in said.stdout and "测试未通过" in said.stderr
+
+
 def stall(server: RunningServer, running: subprocess.Popen[str]) -> None:
     """Let the server stand still for as long as it takes the tester to say twice that nothing is answered."""
     assert running.stderr is not None
