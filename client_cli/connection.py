@@ -20,8 +20,8 @@ from typing import Any, Final
 from client_cli.address import Address
 from client_cli.links import Link, PlainLink
 from client_cli.trust import Trust
-from youku_evloop.errors import BrokenFrame, TimedOut, Unreachable, YoukuError, from_reply
-from youku_evloop.wire.frames import NEED_DATA, FrameDecoder, FrameState, encode_frame
+from youku_evloop.errors import BadRequest, BrokenFrame, TimedOut, Unreachable, YoukuError, from_reply
+from youku_evloop.wire.frames import MAX_FRAME, NEED_DATA, FrameDecoder, FrameState, encode_frame
 from youku_evloop.wire.messages import Reply, parse_reply
 
 CONNECT_TIMEOUT: Final = 10.0
@@ -141,9 +141,10 @@ class Connection:
         fields: dict[str, Any] = {"id": self._last_id, "op": op, **arguments}
         if body:
             fields["body"] = body
+        frame = _framed(fields)
         self._expected.append(self._last_id)
         self._owed = body
-        self._send(memoryview(encode_frame(fields)), more=body > 0)
+        self._send(memoryview(frame), more=body > 0)
 
     def send_body(self, data: memoryview) -> None:
         """Send the next bytes of the announced body; `data` may be reused afterwards."""
@@ -318,6 +319,15 @@ class Connection:
         if self._heard:
             return f"The server at {self.peer} has said nothing for {seconds:g} s."
         return f"{self.peer} took the connection but said nothing for {seconds:g} s: is it a Youku server?"
+
+
+def _framed(fields: dict[str, Any]) -> bytes:
+    try:
+        return encode_frame(fields)
+    except UnicodeEncodeError:
+        raise
+    except ValueError:
+        raise BadRequest(f"This is too long to send: with all its arguments a command has {MAX_FRAME} bytes.") from None
 
 
 def _reason(problem: OSError) -> str:

@@ -180,7 +180,7 @@ def _report(app: App, error: YoukuError, wants_json: bool) -> int:
         fields = {"ok": False, "error": error.code, "message": error.message}
         line = json.dumps({**fields, **error.facts, **fields}, ensure_ascii=False, default=str)
     else:
-        line = text.visible_lines(f"youku: {app.translate(error.message)}")
+        line = text.visible(f"youku: {' '.join(app.translate(error.message).split(chr(10)))}")  # one line, whatever
     sys.stderr.write(f"{line}\n")
     if isinstance(error, Ambiguous) and not wants_json:
         from client_cli.commands.wanted import say_candidates

@@ -11,7 +11,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, Final
 
-from client_cli.state import locked, replace, state_directory
+from client_cli.state import locked, read_small, replace, state_directory
 from youku_evloop.errors import BadRequest, Forbidden
 
 FILE_NAME: Final = "sessions.json"
@@ -56,14 +56,14 @@ class SessionFile:
 
     def _load_rounds(self) -> dict[str, int]:
         try:
-            known = json.loads((self._directory / ROUNDS_FILE).read_bytes())
+            known = json.loads(read_small(self._directory / ROUNDS_FILE))
         except (OSError, ValueError):
             return {}
         return {str(key): value for key, value in known.items() if type(value) is int} if type(known) is dict else {}
 
     def _load(self) -> dict[str, Any]:
         try:
-            document = json.loads(self.path.read_bytes())
+            document = json.loads(read_small(self.path))
             sessions = document["sessions"]
             if not isinstance(sessions, dict):
                 raise TypeError("no object")
@@ -72,7 +72,9 @@ class SessionFile:
             return {}
         except PermissionError:
             raise Forbidden(f"You may not read {self.path}: mend its owner and permissions.") from None
-        except (ValueError, TypeError, KeyError):
+        except OSError as problem:
+            raise BadRequest(f"{self.path} cannot be read: {problem.strerror}. Remove it and log in again.") from None
+        except (ValueError, TypeError, KeyError, RecursionError):
             raise BadRequest(f"{self.path} is damaged: remove it and log in again.") from None
 
     @contextmanager

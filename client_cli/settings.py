@@ -19,6 +19,7 @@ from typing import Any, Final
 
 from client_cli.address import DEFAULT_SERVER, Address, parse_address
 from client_cli.output import Form
+from client_cli.state import read_small
 from client_cli.trust import TlsMode, parse_fingerprint
 from youku_evloop.errors import BadRequest, Forbidden, NotFound
 
@@ -102,11 +103,13 @@ def config_path(environment: Mapping[str, str] = os.environ) -> Path:
 def load_config(path: Path) -> dict[str, Any]:
     """The file as it stands; {} without one. Raises `BadRequest` with the line that is wrong."""
     try:
-        source = path.read_text()
+        source = read_small(path).decode()
     except FileNotFoundError:
         return {}
-    except (OSError, UnicodeDecodeError) as problem:
-        raise Forbidden(f"{path} cannot be read: {problem}.") from None
+    except OSError as problem:
+        raise Forbidden(f"{path} cannot be read: {problem.strerror}.") from None
+    except UnicodeDecodeError as problem:
+        raise BadRequest(f"{path} is no UTF-8: {problem.reason} at byte {problem.start}.") from None
     return parse_config(path, source)
 
 

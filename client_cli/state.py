@@ -6,13 +6,19 @@ as a whole, under a lock, so that two commands at once lose nothing.
 
 from __future__ import annotations
 
+import errno
 import fcntl
 import os
+import stat
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Final
 
 from youku_evloop.errors import Forbidden
+
+LARGEST_FILE: Final = 16 * 1024 * 1024
+"""Bytes: more than anybody has logins, servers or profiles for."""
 
 
 def state_directory(environment: Mapping[str, str] = os.environ) -> Path:
@@ -36,6 +42,18 @@ def locked(directory: Path, purpose: str) -> Iterator[None]:
         yield
     finally:
         os.close(lock)
+
+
+def read_small(path: Path) -> bytes:
+    """What a file of ours says; raises `OSError`, also for what is no such file: a pipe would be waited for."""
+    descriptor = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)
+    with open(descriptor, "rb") as file:
+        if not stat.S_ISREG(os.fstat(descriptor).st_mode):
+            raise OSError(errno.EINVAL, "it is no regular file", str(path))
+        content = file.read(LARGEST_FILE + 1)
+    if len(content) > LARGEST_FILE:
+        raise OSError(errno.EFBIG, "it is far too large", str(path))
+    return content
 
 
 def replace(path: Path, content: str) -> None:

@@ -18,7 +18,7 @@ from pathlib import Path
 from typing import Final
 
 from client_cli.address import Address
-from client_cli.state import locked, replace, state_directory
+from client_cli.state import locked, read_small, replace, state_directory
 from youku_evloop.errors import BadRequest, Forbidden, UntrustedServer
 
 FILE_NAME: Final = "known_servers"
@@ -96,7 +96,7 @@ class KnownServers:
 
     def _lines(self) -> list[str]:
         try:
-            return self.path.read_text(errors="surrogateescape").splitlines()
+            return read_small(self.path).decode(errors="surrogateescape").splitlines()
         except FileNotFoundError:
             return []
         except OSError as problem:

@@ -88,6 +88,17 @@ def test_an_empty_file_is_refused_with_the_reason(server: RunningServer, admin: 
         assert "empty" in error["message"]
 
 
+def test_a_file_that_no_disk_holds_is_refused_with_the_numbers(
+    server: RunningServer, admin: Person, tmp_path: Path
+) -> None:
+    sparse = tmp_path / "directory" / "sparse.avi"
+    sparse.parent.mkdir()
+    sparse.touch()
+    os.truncate(sparse, 2**43)
+    assert admin.fail(ExitCode.TEMPORARY, "upload", sparse)["needed"] >= 2**43
+    assert admin.fail(ExitCode.TEMPORARY, "sync", sparse.parent)["error"] == "no_space"
+
+
 def test_what_is_no_file_to_go_back_in_is_refused(server: RunningServer, admin: Person, tmp_path: Path) -> None:
     os.mkfifo(tmp_path / "pipe")
     assert "copy it" in admin.fail(ExitCode.USAGE, "upload", tmp_path / "pipe")["message"]
