@@ -10,8 +10,10 @@ CREATE TABLE IF NOT EXISTS `user` (
     `vip_until` DATETIME(6),
     `register_time` DATETIME(6) NOT NULL,
     `notice_seen` BIGINT NOT NULL,
+    `folded_name` VARCHAR(96),
     PRIMARY KEY (`id`),
-    UNIQUE KEY `user_name` (`name`)
+    UNIQUE KEY `user_name` (`name`),
+    UNIQUE KEY `user_folded_name` (`folded_name`)
 ) ENGINE=InnoDB DEFAULT CHARSET=utf8mb4 /*M!100203 COLLATE=utf8mb4_nopad_bin */ /*!80017 COLLATE=utf8mb4_0900_bin */;
 
 CREATE TABLE IF NOT EXISTS `session` (

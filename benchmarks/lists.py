@@ -128,7 +128,7 @@ def fill(server: MariaDB, url: str, movies: int, scratch: Path) -> None:
 
 def _users(count: int) -> Iterator[Sequence[object]]:
     for number in range(1, count + 1):
-        yield number, f"user{number}", "x", "user", 0, None, TIME, 0
+        yield number, f"user{number}", "x", "user", 0, None, TIME, 0, f"user{number}"
 
 
 def _movies(count: int, grams_path: Path) -> Iterator[Sequence[object]]:

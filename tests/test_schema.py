@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from youku_evloop import grams, orm, schema
-from youku_evloop.errors import Conflict
+from youku_evloop.errors import Conflict, NameTaken
 from youku_evloop.models import (
     MODELS,
     DownloadRecord,
@@ -21,6 +21,8 @@ from youku_evloop.models import (
     Upload,
     User,
 )
+from youku_evloop.services import accounts
+from youku_evloop.services.accounts import Verifier
 
 CHECKOUT = Path(__file__).parent.parent
 SCHEMAS = CHECKOUT / "tests" / "schemas"
@@ -89,6 +91,19 @@ def make_version_0(database: orm.Database) -> None:
         "INSERT INTO `movie` VALUES (1, ?, '', ?, 1, ?, 1, NULL, NULL, 0, 1, '2026-01-01 00:00:00.000000')",
         ("電影 🎬", "0" * 64, "0" * 64),
     )
+
+
+def test_names_that_differ_in_case_alone_stay_as_they_are_and_no_more_come(database: orm.Database) -> None:
+    make_version_2(database)
+    insert = "INSERT INTO `user` VALUES (?, ?, 'x', 'user', 0, NULL, '2026-01-01 00:00:00.000000')"
+    for number, name in enumerate(("Alice", "alice", "STRAßE"), 1):
+        database.execute(insert, [number, name])
+    schema.migrate(database)
+    found = [accounts.named(name) for name in ("Alice", "alice", "ALICE", "strasse", "bob")]
+    assert [user and user.id for user in found] == [1, 2, 1, 3, None]
+    for name in ("aLICE", "Strasse"):
+        with pytest.raises(NameTaken):
+            accounts.create(name, Verifier(b"s" * 16, 4096, b"k" * 32, b"k" * 32))
 
 
 def indexes_of_movie(database: orm.Database) -> set[str]:

@@ -4,15 +4,23 @@ from __future__ import annotations
 
 from enum import StrEnum
 from typing import Any, Final
+from unicodedata import normalize
 
 from youku_evloop import orm
 
 NAME_LENGTH: Final = 200
 """Characters of a title: fifty of the longest, four bytes a character, still fit one frame."""
 DESCRIPTION_LENGTH: Final = 4000
+FOLDED_LENGTH: Final = 96
+"""Characters: folding makes three of one at most."""
 CLAIM_LENGTH: Final = 160
 REFERENCE_LENGTH: Final = 200
 ADDRESS_LENGTH: Final = 64
+
+
+def folded_name(name: str) -> str:
+    """A user's name as names are compared: full and half width, upper and lower case are the same."""
+    return normalize("NFKC", normalize("NFKC", name).casefold())
 
 
 class UserType(StrEnum):
@@ -51,7 +59,8 @@ class PurchaseState(StrEnum):
 class User(orm.Model, table="user"):
     """An account; `password` is a SCRAM-SHA-256 verifier, never a password.
 
-    `notice_seen`: the newest notice that the user has looked at; those after it are new.
+    `notice_seen`: the newest notice that the user has looked at; those after it are new. `folded_name`: the name
+    without upper case, so that no two differ in case alone; null where such two were there before this rule.
     """
 
     id = orm.BigInteger(primary_key=True)
@@ -62,6 +71,7 @@ class User(orm.Model, table="user"):
     vip_until = orm.DateTime(null=True)
     register_time = orm.DateTime(default=orm.utcnow)
     notice_seen = orm.BigInteger(default=0)
+    folded_name = orm.String(FOLDED_LENGTH, null=True, unique=True)
 
 
 class Session(orm.Model, table="session", indexes=[orm.Index("expire_time")]):

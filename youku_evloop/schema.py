@@ -24,6 +24,7 @@ from youku_evloop.models import (
     Session,
     Upload,
     User,
+    folded_name,
 )
 
 HEADER: Final = """\
@@ -81,6 +82,18 @@ def _index_movie(movie_id: int, text: str) -> None:
     Movie.select(id=movie_id).update(search_text=text)
 
 
+def compare_names_without_case(database: orm.Database) -> None:
+    """Of names that differ in case alone the first keeps them all; the others are found by their very spelling."""
+    _add_column(database, (User.folded_name, None))
+    with database.use():
+        known: set[str] = set()
+        for user_id, name in User.select().columns(User.id, User.name).order_by(User.id).rows():
+            if (folded := folded_name(name)) not in known:
+                known.add(folded)
+                User.select(id=user_id).update(folded_name=folded)
+    _add_index(database, User, orm.Unique("folded_name"))
+
+
 AT_ONCE: Final = 500
 """Rows that a step holds at a time."""
 LATER_COLUMNS: Final = (
@@ -114,6 +127,7 @@ MIGRATIONS: Final = orm.Migrations(
         index_movies_by_user,
         make_room_for_the_whole_service,
         index_the_search_text,
+        compare_names_without_case,
     ]
 )
 

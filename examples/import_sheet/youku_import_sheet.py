@@ -25,9 +25,9 @@ from youku_evloop.cli.maintenance import library_of
 from youku_evloop.cli.options import data_option, database_option, ends_with_exit_code, open_database
 from youku_evloop.config import DEFAULT_KEEP_DELETED
 from youku_evloop.errors import BadRequest, Forbidden, MovieExists, NotFound, YoukuError
-from youku_evloop.models import User, UserType
+from youku_evloop.models import UserType
 from youku_evloop.plugins import PluginApp
-from youku_evloop.services import uploads
+from youku_evloop.services import accounts, uploads
 from youku_evloop.services.library import Caller, Library
 from youku_evloop.wire.fingerprint import fingerprint
 
@@ -138,7 +138,7 @@ def _giver(data: bytes) -> Callable[[Callable[[memoryview], object]], None]:
 
 
 def _administrator(name: str) -> Caller:
-    user = User.select(name=name).first()
+    user = accounts.named(name)
     if user is None:
         raise NotFound(f"There is no user {name}; `youku-server create-admin` makes administrators.")
     if user.user_type is not UserType.ADMIN:

@@ -35,10 +35,9 @@ SIZE: Final = 1000
 
 def fill(database: orm.Database) -> None:
     """Tables with as many rows as a library has after some years, and statistics about them."""
-    User.insert_many(
-        {"name": f"user {n}", "password": "x", "user_type": UserType.ADMIN if n < ADMINS else UserType.USER}
-        for n in range(USERS)
-    )
+    names = [f"user {n}" for n in range(USERS)]
+    User.insert_many({"name": name, "folded_name": name, "password": "x"} for name in names)
+    User.select().where(User.name.in_(names[:ADMINS])).update(user_type=UserType.ADMIN)
     users = [key for (key,) in User.select().order_by(User.id).columns(User.id).rows()]
     now = orm.utcnow()
 

@@ -306,3 +306,25 @@ def test_making_accounts_by_the_hundred_is_slowed_down(fresh_database: Callable[
 )
 def test_whoever_has_one_address_of_a_network_of_ipv6_has_all_of_them(address: str, counted: str) -> None:
     assert source(address) == counted
+
+
+def test_upper_and_lower_case_are_the_same_name(server: RunningServer, admin: Person) -> None:
+    name = a_name()
+    somebody, twin = server.register(name.capitalize()), server.somebody(name.upper())
+    assert twin.fail(ExitCode.CONFLICT, "register", name.upper())["error"] == "name_taken"
+    assert twin.do("login", name.upper())["user"]["name"] == name.capitalize()
+    assert admin.do("users", "show", name)["user"]["id"] == somebody.do("whoami")["user"]["id"]
+    assert [row["name"] for row in admin.do("users", "--name", name.upper())["users"]] == [name.capitalize()]
+
+
+def test_guesses_count_together_however_the_name_is_spelt(strict_server: RunningServer) -> None:
+    name = a_name()
+    with Wire(strict_server.address) as wire:
+        wire.register(name, PASSWORD)
+        errors = [wire.log_in(spelling, "guess")["error"] for spelling in (name, name.upper(), name.capitalize())]
+    assert errors == ["login_failed", "login_failed", "too_many_attempts"]
+
+
+def test_a_name_that_nobody_has_has_one_salt_however_it_is_spelt(server: RunningServer) -> None:
+    with Wire(server.address) as wire:
+        assert server_first(wire, "NoBody")["s"] == server_first(wire, "nobody")["s"]

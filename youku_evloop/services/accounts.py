@@ -20,7 +20,7 @@ from scramp.core import ScramServer
 
 from youku_evloop import orm
 from youku_evloop.errors import AccountLocked, BadRequest, Forbidden, LoginFailed, NameTaken, NotLoggedIn, YoukuError
-from youku_evloop.models import Session, User, UserType
+from youku_evloop.models import Session, User, UserType, folded_name
 from youku_evloop.services import attempts, invitations, sessions
 from youku_evloop.services.library import SESSION_LIFETIME, Caller, Library, timestamp
 
@@ -89,9 +89,10 @@ class Login:
 
     scram: ScramServer
     name: str
+    """Folded: guesses count for it, however it is spelt."""
     address: str
-    password: str | None
-    """The verifier that the proof is compared with, as it is stored; None for a name that nobody has."""
+    user: User | None
+    """As it was when the exchange began; None for a name that nobody has."""
 
 
 def as_json(user: User) -> dict[str, Any]:
@@ -141,7 +142,8 @@ def _made(name: str, verifier: Verifier, user_type: UserType) -> tuple[User, boo
             "A user name has 2 to 32 letters, digits, `_`, `-` or `.`, and begins with a letter or a digit."
         )
     try:
-        return User.create(name=name, password=str(verifier), user_type=user_type), True
+        made = User.create(name=name, folded_name=folded_name(name), password=str(verifier), user_type=user_type)
+        return made, True
     except (orm.UniqueViolation, orm.OutcomeUnknown) as problem:
         user = User.select(name=name).first()
         if user is None and isinstance(problem, orm.OutcomeUnknown):
@@ -151,18 +153,24 @@ def _made(name: str, verifier: Verifier, user_type: UserType) -> tuple[User, boo
         return user, False
 
 
+def named(name: str) -> User | None:
+    """The user of that name, in whatever case; of two that differ in nothing else, the one that is spelt so."""
+    name = unicodedata.normalize("NFKC", name)
+    found = User.select().where((User.name == name) | (User.folded_name == folded_name(name))).all()
+    return max(found, key=lambda user: user.name == name, default=None)
+
+
 def begin_login(library: Library, message: str, address: str) -> tuple[Login, str]:
     """The client-first message: answers the exchange and the server-first message.
 
     Raises `LoginFailed`, `TooManyAttempts`. An unknown name takes the same steps as a known one.
     """
-    name, password = "", None
+    name: str = ""
+    user: User | None = None
 
     def verifier_of(claimed: str) -> tuple[bytes, bytes, bytes, int]:
-        nonlocal name, password
-        name = unicodedata.normalize("NFKC", claimed)
-        user = User.select(name=name).first()
-        password = user.password if user else None
+        nonlocal name, user
+        name, user = folded_name(claimed), named(claimed)
         verifier = Verifier.parse(user.password) if user else _made_up(library.secret, name)
         return verifier.salt, verifier.stored_key, verifier.server_key, verifier.iterations
 
@@ -173,7 +181,7 @@ def begin_login(library: Library, message: str, address: str) -> tuple[Login, st
     except ScramException as problem:
         raise _scram_failure(problem) from problem
     attempts.check(name, address)
-    return Login(scram, name, address, password), first
+    return Login(scram, name, address, user), first
 
 
 def finish_login(library: Library, login: Login, message: str) -> tuple[str, str, User, Session]:
@@ -192,7 +200,7 @@ def finish_login(library: Library, login: Login, message: str) -> tuple[str, str
         attempts.succeeded(login.name)
     token, session = open_session(user, SESSION_LIFETIME, login.address)
     try:  # again, for whoever locks an account or changes its password may have looked for sessions a moment too early
-        _require_unchanged(login, User.select(id=user.id).first())
+        _require_unchanged(login)
     except YoukuError:
         Session.select(id=session.id).delete()
         raise
@@ -206,12 +214,13 @@ def _verify(login: Login, message: str) -> tuple[str, User]:
         answer: str = login.scram.get_server_final()
     except ScramException as problem:
         raise _scram_failure(problem) from problem
-    return answer, _require_unchanged(login, User.select(name=login.name).first())
+    return answer, _require_unchanged(login)
 
 
-def _require_unchanged(login: Login, user: User | None) -> User:
-    """The user as it was when the exchange began; raises `LoginFailed` where the password is another one by now."""
-    if user is None or user.password != login.password:
+def _require_unchanged(login: Login) -> User:
+    """The user as it is now; raises `LoginFailed` where the password is another one since the exchange began."""
+    user = User.select(id=login.user.id).first() if login.user else None
+    if user is None or login.user is None or user.password != login.user.password:
         raise _wrong()
     _refuse_locked(user)
     return user

@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import unicodedata
 from typing import Any
 
 from youku_evloop import orm
 from youku_evloop.errors import Conflict, NotFound
-from youku_evloop.models import User, UserType
+from youku_evloop.models import User, UserType, folded_name
 from youku_evloop.services import accounts, sessions, vip
 from youku_evloop.services.library import Caller, Library, page
 
@@ -28,7 +27,7 @@ def list_users(
     """A page of users, newest first, and the cursor of the next page; `begins`: only names that begin so."""
     query = User.select()
     if begins:
-        query = query.where(User.name.startswith(unicodedata.normalize("NFKC", begins)))
+        query = query.where(User.folded_name.startswith(folded_name(begins)))
     if user_type is not None:
         query = query.where(user_type=user_type)
     if is_locked is not None:
@@ -38,7 +37,7 @@ def list_users(
 
 def find(name: str) -> User:
     """The user of that name; raises `NotFound`."""
-    user = User.select(name=unicodedata.normalize("NFKC", name)).first()
+    user = accounts.named(name)
     if user is None:
         raise NotFound(f"There is no user {name[:64]!r}; `youku users` lists them.", user=name[:64])
     return user
