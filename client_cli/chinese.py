@@ -185,6 +185,9 @@ MESSAGES: Final[dict[str, str]] = {
         "注意：测试程序自身成为瓶颈：{}。服务器的能力高于此结果。"
     ),
     "The test has failed: {}.": "测试未通过：{}。",
+    "Stopped, and not everything was removed: run `youku loadtest --clean-up` later.": (
+        "已停止，且未能全部清除：请稍后运行 `youku loadtest --clean-up`。"
+    ),
     "Stopped; the figures are those until then.": "已停止；以上为停止前的数据。",
     "Not everything could be removed ({}): run `youku loadtest --clean-up` later.": (
         "未能全部清除（{}）：请稍后运行 `youku loadtest --clean-up`。"

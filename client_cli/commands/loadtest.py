@@ -157,6 +157,8 @@ def _say(app: App, outcome: Outcome, report: Path | None) -> None:
 
 
 def _raise_problems(outcome: Outcome, crossed: list[str]) -> None:
+    if outcome.left_behind and outcome.interrupted:
+        raise Interrupted("Stopped, and not everything was removed: run `youku loadtest --clean-up` later.")
     if outcome.left_behind:
         why = outcome.left_behind.rstrip(".")
         raise Unavailable(f"Not everything could be removed ({why}): run `youku loadtest --clean-up` later.")

@@ -170,7 +170,7 @@ class Conductor:
             return None
         try:
             value = ask(self._hands[0], "server.stats").get("cpu")
-        except YoukuError:  # of an older server, or not an administrator's session
+        except (YoukuError, Ended):  # not an administrator's session, or nobody wants to wait for it
             return None
         return float(value) if isinstance(value, int | float) else None
 

@@ -131,12 +131,12 @@ class Crowd:
         """Let them loose."""
         self._pace = pace
         self.phase = Phase.RUNNING
-        pace.start()
         for number, visitor in enumerate(self._visitors):
             self._present += 1
             self.loop.spawn(self._live, visitor, pace)
             if number % AT_ONCE == AT_ONCE - 1:
                 self.loop.sleep(0)
+        pace.start()
 
     def wait(self) -> None:
         """Return when nobody is left."""

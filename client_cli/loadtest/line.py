@@ -218,16 +218,15 @@ class Line:
         return count
 
     def is_alive(self) -> bool:
-        """Whether the server has kept it open while nobody asked anything; what it said meanwhile is dropped."""
-        while self._missed:
+        """Whether the server has kept it open and said nothing while nobody asked: what it says then is goodbye."""
+        if self._missed and self._fd >= 0:
             try:
-                if not self._link.recv_into(_buffer):
-                    return False
+                self._link.recv_into(_buffer)
             except BlockingIOError:
                 self._missed = False
             except OSError:
-                return False
-        return self._fd >= 0
+                pass
+        return self._fd >= 0 and not self._missed
 
     def close(self) -> None:
         """Hang up, whatever is under way; may be repeated. A task that waits here gets `Ended`."""

@@ -259,6 +259,31 @@ def test_what_cannot_be_removed_is_said(tmp_path: Path) -> None:
     assert "--clean-up" in outcome.stderr
 
 
+def test_a_second_ctrl_c_ends_the_removing_too(server: RunningServer, admin: Person) -> None:
+    before = len(server.log)
+    running = admin.start("loadtest", *SMALL, "--scenario", "browse", "--duration", "1h", "--timeout", "30")
+    eventually(lambda: "op=movie.show" in server.log[before:], "load")
+    server.signal(signal.SIGSTOP)
+    try:
+        running.send_signal(signal.SIGINT)
+        eventually(lambda: not signals_pending(running.pid), "the first one is taken")
+        running.send_signal(signal.SIGINT)
+        outcome = finish(running)
+    finally:
+        server.signal(signal.SIGCONT)
+    assert outcome.code == ExitCode.INTERRUPTED
+    assert "Tester:" in outcome.stdout and "--clean-up" in outcome.stderr
+    admin.do("loadtest", "--clean-up")
+
+
+def signals_pending(pid: int) -> bool:
+    """Whether the process has still to see a signal."""
+    status = dict(
+        line.split(":\t", 1) for line in Path(f"/proc/{pid}/status").read_text().splitlines() if ":\t" in line
+    )
+    return int(status["ShdPnd"], 16) != 0
+
+
 def test_what_a_killed_tester_left_is_found_and_removed(server: RunningServer, admin: Person) -> None:
     before = len(server.log)
     running = admin.start("loadtest", *SMALL, "--scenario", "mixed", "--duration", "1h")
