@@ -193,6 +193,7 @@ def questions(movies: int) -> list[tuple[str, str, dict[str, Any]]]:
         "two rare characters": "".join(characters[2000:2002]), "three common characters": "".join(characters[3:6]),
         "a character and a word": f"{characters[5]} {common}", "two common words": f"{common} {titles._words[1]}",
         "a common and a rare word": f"{common} {rare}", "three common words": " ".join(titles._words[:3]),
+        "a common word and two letters": f"{common} {rare[-2:]}",
         "nothing like it": "qxqxqx", "common parts, never together": f"{common}{titles._words[1]}",
     }  # fmt: skip
     asked += [(f"search: {words}", "movie.search", {"query": query}) for words, query in searches.items()]

@@ -28,7 +28,7 @@ UNTOLD = {
 MADE_UP = {
     "{} ({}): {}, {}.", "{}: {}{}", "{} notice {}: {}", "{}: {}", "{}: {} {}", "Purchase {} of {} is {}.", "{}: {}.",
     "Logged in at {} as {} ({}).", "youku: {}", "youku: {}: {}", "{}: {} = {}", "{} For the title, write {}{}.",
-    "No movie has {} in its title.{}", "{}  {}  ({})", "ID",
+    "{} ({}{}) at {}", "No movie has {} in its title.{}", "{}  {}  ({})", "ID",
 }  # fmt: skip
 """What is put together from parts that are in the catalogue, or needs none."""
 
@@ -82,6 +82,9 @@ def test_a_title_is_never_translated_and_a_message_within_a_message_is() -> None
     say = translator({"LANG": "zh_CN.UTF-8"})
     assert say("VIP for 3 months: bought for 90.00 yuan. You are no VIP. A month costs 30.00 yuan.") == (
         "会员 3 个月：已购买，90.00 元。您不是会员。每月 30.00 元。"
+    )
+    assert say("bob (user, VIP until 2026-12-21T06:05:06Z) at host:1") == (
+        "bob（用户，会员有效期至 2026-12-21T06:05:06Z），服务器 host:1"
     )
     assert say("Deleted movie 3: Search") == "已删除影片 3：Search"
     assert say("1 of 2 failed. The first: There is no movie 9; `youku list` shows what there is.") == (
