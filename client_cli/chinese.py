@@ -181,8 +181,8 @@ MESSAGES: Final[dict[str, str]] = {
     "Removed {} users, {} movies and {} unfinished uploads.": "已清除 {} 个用户、{} 部影片和 {} 个未完成的上传。",
     "The report is in {}.": "报告已写入 {}。",
     "{} cannot be written: there is no such directory.": "无法写入 {}：目录不存在。",
-    "Careful: the tester itself was a bottleneck: {}. The server can do more than this.": (
-        "注意：测试程序自身成为瓶颈：{}。服务器的能力高于此结果。"
+    "Careful: the tester itself was a bottleneck: {}. The server may be better than these figures.": (
+        "注意：测试程序自身成为瓶颈：{}。服务器可能优于这些数据。"
     ),
     "The test has failed: {}.": "测试未通过：{}。",
     "Stopped, and not everything was removed: run `youku loadtest --clean-up` later.": (

@@ -110,6 +110,8 @@ class Conductor:
     def _prepare(self) -> None:
         needs, plan = needs_of(self._mix), self._plan
         self._made = needs is not Need.NOTHING
+        if self._made:
+            self._stage.look_around()
         if Need.USERS in needs:
             self._say(f"Making {plan.users} users...")
             self._stage.make_users(plan.users)

@@ -79,6 +79,8 @@ class Stage:
         self._chance = chance
         self._interrupted = interrupted
         self._numbers = itertools.count(1)
+        self._newest = 0
+        """The newest movie that was there before: those of the test come after it."""
 
     # -- for the scenarios
 
@@ -103,6 +105,11 @@ class Stage:
         return min(max(int(sizes.draw(self._chance)), 1), LARGEST)
 
     # -- making
+
+    def look_around(self) -> None:
+        """See what is there before anything is made."""
+        newest = ask(self._hands[0], "movie.list", limit=1)["movies"]
+        self._newest = int(newest[0]["id"]) if newest else 0
 
     def make_users(self, count: int) -> None:
         """So many, VIPs, each logged in."""
@@ -129,19 +136,24 @@ class Stage:
 
     def clear(self) -> Removed:
         """Remove all that this test has made, whether or not it got to know of it."""
-        return remove(self._loop, self._hands, self.name)
+        return remove(self._loop, self._hands, self.name, self._newest)
 
     def _together(self, work: Callable[[Visitor, T], Any], items: Sequence[T]) -> None:
         in_parallel(self._loop, work, self._hands, items, self._interrupted)
 
 
-def remove(loop: Loop, hands: Sequence[Visitor], prefix: str = PREFIX) -> Removed:
-    """Remove all of whose name begins so, and that a load test has made."""
+def remove(loop: Loop, hands: Sequence[Visitor], prefix: str = PREFIX, newer_than: int = 0) -> Removed:
+    """Remove all of whose name begins so, and that a load test has made; movies newer than that one."""
     hand = hands[0]
+
+    def movies(op: str) -> list[int]:
+        newest_first = rows(hand, op, "movies")
+        newer = itertools.takewhile(lambda row: row["id"] > newer_than, newest_first)
+        return [row["id"] for row in newer if _is_of(row, prefix)]
+
     uploads = [row["id"] for row in ask_again(hand, "upload.list")["uploads"] if _is_of(row, prefix)]
     users = [row["name"] for row in rows(hand, "user.list", "users", name=prefix) if _is_of(row, prefix)]
-    there = [row["id"] for row in rows(hand, "movie.list", "movies") if _is_of(row, prefix)]
-    deleted = [row["id"] for row in rows(hand, "movie.deleted", "movies") if _is_of(row, prefix)]
+    there, deleted = movies("movie.list"), movies("movie.deleted")
     for op, name, items in (
         ("upload.cancel", "upload", uploads),
         ("user.delete", "user", users),

@@ -191,7 +191,7 @@ def verdict(found: Mapping[str, Any]) -> Sequence[str]:
     if not found["tester"]["was_the_bottleneck"]:
         return []
     why = "; ".join(found["tester"]["reasons"])
-    return [f"Careful: the tester itself was a bottleneck: {why}. The server can do more than this."]
+    return [f"Careful: the tester itself was a bottleneck: {why}. The server may be better than these figures."]
 
 
 def crossed(outcome: Outcome) -> list[str]:
