@@ -133,7 +133,7 @@ def publish_all(
     def hear(wanted: Wanted, outcome: Row | YoukuError) -> None:
         row = outcome if isinstance(outcome, Row) else Row(wanted, Outcome.FAILED, error=outcome)
         if row.error is not None and all(row.error is not before.error for before in ended):
-            app.message(f"youku: {readable(wanted.path)}: {row.error.message}")
+            app.message(f"youku: {text.visible(readable(wanted.path))}: {app.translate(row.error.message)}")
         ended.append(row)
         if app.output.form is not Form.TEXT and (row.movie is not None or app.output.form is Form.JSON_LINES):
             app.output.item(row.as_json(), row.movie and row.movie.id, "")

@@ -161,7 +161,7 @@ def read_wanted(app: App, source: str) -> list[Wanted]:
     except BadRequest as problem:
         raise BadRequest(f"{text.visible(readable(name))}: {problem.message}", **problem.facts) from None
     for row in bad:
-        app.message(f"{text.visible(readable(name))}, line {row.line}: {row.message}")
+        app.message(f"{text.visible(readable(name))}, line {row.line}: {app.translate(row.message)}")
     if bad:
         rows = [{"line": row.line, "message": row.message} for row in bad]
         lines = ", ".join(str(row.line) for row in bad)

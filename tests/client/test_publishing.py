@@ -109,6 +109,19 @@ def test_rows_that_are_wrong_are_all_named_before_anything_is_sent(command: Comm
     assert [row["line"] for row in error["rows"]] == [3, 4]
 
 
+def test_the_report_and_what_is_wrong_are_said_in_chinese(
+    command: Command, peer: Peer, videos: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("LC_ALL", "zh_CN.UTF-8")
+    (videos / ".hidden").touch()
+    refuse(peer, "b.avi", NoSpace("The disk is full."))
+    said = command("sync", videos)
+    assert [line.split()[0] for line in said.out.splitlines()] == ["结果", "已上传", "失败", "已上传"]
+    assert "隐藏文件" in said.err and "已上传: 2" in said.err
+    Path("list.csv").write_text("path,price\nvideos/a.avi,cheap\n")
+    assert "第 2 行：'cheap' 不是价格" in command("upload", "--from", "list.csv").err
+
+
 @pytest.mark.parametrize("besides", ["videos/a.avi", "--title=T", "--charge", "--price=5", "--recursive"])
 def test_the_list_says_it_all(command: Command, peer: Peer, videos: Path, besides: str) -> None:
     assert command("upload", "--from", "list.csv", besides).code == ExitCode.USAGE
