@@ -130,6 +130,8 @@ class App:
             if kind == "auto" and self.output.form is Form.QUIET:
                 kind = "none"
             self._bars = bars_for(kind, sys.stderr, self.output.error, self.translate)
+            if sys.stdout.isatty():
+                self.output.above = self._bars.above
         return self._bars
 
     def message(self, message: str) -> None:

@@ -42,6 +42,9 @@ class Bars(Protocol):
     def message(self, line: str) -> None:
         """A line beside the bars."""
 
+    def above(self, line: str) -> bool:
+        """Show a line above what is drawn; False where nothing is."""
+
 
 def bars_for(kind: str, stderr: TextIO, say: Callable[[str], None], translate: Translate = str) -> Bars:
     """`kind` as in `--progress`; `say` prints a message where there are no bars in its way."""
@@ -73,6 +76,10 @@ class NoBars:
     def asking(self, whom: str) -> AbstractContextManager[object]:
         """Nothing to see."""
         return nullcontext()
+
+    def above(self, line: str) -> bool:
+        """Nothing is drawn."""
+        return False
 
 
 class LineBars(NoBars):
@@ -120,6 +127,10 @@ class JsonBars:
     def asking(self, whom: str) -> AbstractContextManager[object]:
         """No line."""
         return nullcontext()
+
+    def above(self, line: str) -> bool:
+        """Nothing is drawn."""
+        return False
 
 
 class _Reporter:

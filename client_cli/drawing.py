@@ -75,7 +75,7 @@ class TerminalBars:
         """A line that says for how long already, once it is long."""
         line = _Line(self)
         words = self._translate(f"waiting for {whom}")
-        timer = threading.Timer(LONG, lambda: line.draw(words, total=None, is_late=True))
+        timer = threading.Timer(LONG, lambda: line.draw(words, total=None, since=LONG))
         timer.daemon = True
         timer.start()
         try:
@@ -86,11 +86,18 @@ class TerminalBars:
 
     def message(self, line: str) -> None:
         """Above the bars."""
+        if not self.above(line):
+            self._say(line)
+
+    def above(self, line: str) -> bool:
+        """Above the bars too; standard output is the same terminal, most likely."""
+        from rich.text import Text
+
         with self._lock:
             if self._drawing is None:
-                self._say(line)
-            else:
-                self._drawing.console.print(line, markup=False, highlight=False, soft_wrap=True)
+                return False
+            self._drawing.console.print(Text(line), soft_wrap=True)
+            return True
 
     def begin(self) -> Drawing:
         """The drawing, for one line more."""
@@ -173,7 +180,10 @@ class _Bar:
             return
         self._drawn = now
         words = " ".join(part for part in (self._translate(WORDS[progress.phase]), self._name) if part)
-        self._line.draw(words, total=progress.total, completed=progress.done)
+        if progress.phase is Phase.FINISHING:  # the server is at work: nobody knows how far it is
+            self._line.draw(words, total=None, since=0.0)
+        else:
+            self._line.draw(words, total=progress.total, completed=progress.done)
 
 
 def _drawing(stderr: TextIO) -> Drawing:
@@ -211,7 +221,7 @@ def _share(task: Task) -> str:
 
 def _moved(task: Task) -> str:
     """`12.0 of 64.0 MiB  20.5 MiB/s`, in the units of the rest of the program; a wait moves nothing."""
-    if "left" in task.fields or "is_late" in task.fields:
+    if "left" in task.fields or "since" in task.fields:
         return ""
     rate = f"{text.size(int(task.speed))}/s" if task.speed else ""
     total = f" of {text.size(int(task.total))}" if task.total is not None else ""
@@ -220,7 +230,7 @@ def _moved(task: Task) -> str:
 
 def _time(task: Task) -> str:
     """What is left, of a late answer what has passed."""
-    if "is_late" in task.fields:
-        return text.duration(LONG + (task.elapsed or 0))
+    if "since" in task.fields:
+        return text.duration(task.fields["since"] + (task.elapsed or 0))
     seconds = task.fields.get("left", task.time_remaining)
     return text.duration(seconds) if seconds is not None else ""

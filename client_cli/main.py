@@ -203,6 +203,11 @@ def _refused(problem: OSError) -> YoukuError:
 
 def _usage_message(problem: click.ClickException) -> str:
     message = problem.format_message().rstrip(".")
+    if isinstance(problem, click.NoSuchOption):
+        close = " or ".join(problem.possibilities or ())
+        name = problem.option_name
+        message = f"There is no option {name}: did you mean {close}?" if close else f"There is no option {name}."
+        message = message.rstrip(".")
     if isinstance(problem, click.UsageError) and problem.ctx is not None:
         ending = "" if message.endswith("?") else "."
         return f"{message}{ending} (`{problem.ctx.command_path} --help` says more)"

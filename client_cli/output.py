@@ -7,7 +7,7 @@ them is printed. On a terminal tables are drawn by rich, which is imported only 
 from __future__ import annotations
 
 import sys
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from enum import Enum
@@ -66,6 +66,8 @@ class Output:
         self._say = translate
         self._stdout = stdout or sys.stdout
         self._stderr = stderr or sys.stderr
+        self.above: Callable[[str], bool] = lambda _line: False
+        """Shows a result above what is drawn on the same terminal; False where nothing is."""
 
     @property
     def is_for_people(self) -> bool:
@@ -141,7 +143,8 @@ class Output:
             stream.write(f"{text.table([column.title for column in columns], rows, right)}\n")
 
     def _write(self, line: str) -> None:
-        self._stdout.write(f"{line}\n")
+        if not self.above(line):
+            self._stdout.write(f"{line}\n")
 
     def _json(self, value: Any, indent: int = 0) -> str:
         import msgspec

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import signal
 import subprocess
 from pathlib import Path
@@ -116,9 +117,19 @@ def test_people_type_a_new_password_twice_and_unseen(peer: Peer, tmp_path: Path)
 
 def test_people_see_a_bar(peer: Peer, tmp_path: Path) -> None:
     (tmp_path / "a.avi").write_bytes(DATA)
-    screen = on_a_terminal("upload", "a.avi", environment=environment_of(tmp_path, peer), directory=tmp_path)
+    limit = ("--limit-rate", "300k")
+    screen = on_a_terminal("upload", "a.avi", *limit, environment=environment_of(tmp_path, peer), directory=tmp_path)
     assert screen.code == 0
-    assert "a.avi" in screen.text and "100%" in screen.text
+    assert re.search(r"a\.avi .* [1-9]\d?% .* of 146\.5 KiB", "\n".join(screen.lines))
+
+
+def test_results_stand_above_the_bars(peer: Peer, tmp_path: Path) -> None:
+    for name, size in (("small.avi", 1000), ("large.avi", 150_000)):
+        (tmp_path / name).write_bytes(os.urandom(size))
+    arguments = ("upload", "small.avi", "large.avi", "--jobs", "2", "--limit-rate", "300k")
+    screen = on_a_terminal(*arguments, environment=environment_of(tmp_path, peer), directory=tmp_path)
+    assert screen.code == 0
+    assert [line for line in screen.lines if line.split("\r")[-1].strip() == "1  small.avi  (1000 B)"], screen.lines
 
 
 def test_colours_can_be_switched_off(peer: Peer, tmp_path: Path) -> None:
