@@ -6,7 +6,6 @@ environment, through click's `YOUKU_...` names) set it; `settings.py` does the r
 
 from __future__ import annotations
 
-import difflib
 from collections.abc import Callable, Mapping, Sequence
 from importlib import import_module
 from typing import TYPE_CHECKING, Any, Final, TypeVar
@@ -200,6 +199,8 @@ class YoukuGroup(Described, click.Group):
         return super().resolve_command(ctx, args)
 
     def _unknown(self, ctx: click.Context, name: str) -> str:
+        import difflib
+
         close = difflib.get_close_matches(name, self.list_commands(ctx), n=1)
         hint = f"did you mean {close[0]}?" if close else f"`{ctx.command_path} --help` lists them all."
         return f"There is no command {name!r}: {hint}"

@@ -11,7 +11,7 @@ import click
 from client_cli import text
 from client_cli.app import App
 from client_cli.commands.pages import collect, say_more
-from client_cli.commands.uploads import parse_price
+from client_cli.commands.prices import parse_price
 from client_cli.commands.wanted import movie_argument
 from client_cli.framework import command, pass_app, yes_option
 from client_cli.output import Column

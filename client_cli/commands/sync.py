@@ -9,8 +9,9 @@ import click
 
 from client_cli import candidates, text
 from client_cli.app import App
+from client_cli.commands.prices import parse_price
 from client_cli.commands.publishing import Outcome, Publishing, Wanted, publish_all
-from client_cli.commands.uploads import movie_options, parse_price
+from client_cli.commands.uploads import movie_options
 from client_cli.directories import files_below
 from client_cli.framework import command, pass_app
 from youku_evloop.errors import BadRequest, NotFound

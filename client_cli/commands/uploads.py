@@ -12,10 +12,10 @@ import click
 from client_cli import candidates, text
 from client_cli.app import App
 from client_cli.commands.batches import STOPPED, Result, run_batch
+from client_cli.commands.prices import parse_price
 from client_cli.commands.publishing import Outcome, Publishing, Wanted, publish_all, telling_of_a_resume
 from client_cli.directories import files_below
 from client_cli.framework import YoukuCommand, YoukuGroup, command, pass_app, yes_option
-from client_cli.money import parse_yuan
 from client_cli.names import readable
 from client_cli.output import Column
 from youku_evloop.errors import BadRequest, NotFound
@@ -37,14 +37,6 @@ COLUMNS = (
     Column("EXPIRES"),
     Column("TITLE", flexible=True),
 )
-
-
-def parse_price(_context: click.Context, _parameter: click.Parameter, value: str | None) -> int | None:
-    """Yuan as people write them (`20`, `9.90`) to fen."""
-    try:
-        return parse_yuan(value)
-    except BadRequest as problem:
-        raise click.BadParameter(problem.message.rstrip(".")) from None
 
 
 @command(
