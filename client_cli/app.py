@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import sys
 import threading
@@ -135,8 +136,11 @@ class App:
         return self._bars
 
     def message(self, message: str) -> None:
-        """A message that does not tear a progress bar apart."""
-        if self._bars is not None and self.output.form is not Form.QUIET:
+        """A message that does not tear a progress bar apart; a line of JSON among lines of JSON."""
+        if self.settings.progress == "json" and self.output.form is not Form.QUIET:
+            line = {"event": "message", "message": self.translate(message)}
+            self.output.error(json.dumps(line, ensure_ascii=False))
+        elif self._bars is not None and self.output.form is not Form.QUIET:
             self._bars.message(text.visible_lines(self.translate(message)))
         else:
             self.output.message(message)

@@ -48,6 +48,7 @@ With `--json` and `--json-lines` an error is one JSON object on standard error: 
 `{"event": "progress", "file": NAME, "phase": "checking" | "transferring" | "finishing", "done": BYTES, "total": BYTES,
 "rate": BYTES_PER_SECOND}`. A pause before another try, and the wait before a free download, is a line about every
 second, the last one with 0: `{"event": "waiting", "reason": CODE, "message": TEXT, "left": SECONDS, "total": SECONDS}`.
+Messages are lines then, too: `{"event": "message", "message": TEXT}`.
 
 In the shapes below a MOVIE, USER, UPLOAD, SESSION, PURCHASE, RECORD, NOTICE or INVITATION is
 [the protocol's](protocol.md#movies), an ACCOUNT a USER with `is_locked`. A ROW says what came of a file:

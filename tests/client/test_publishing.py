@@ -122,6 +122,15 @@ def test_the_report_and_what_is_wrong_are_said_in_chinese(
     assert "第 2 行：'cheap' 不是价格" in command("upload", "--from", "list.csv").err
 
 
+def test_with_progress_as_json_all_of_standard_error_is_json(command: Command, peer: Peer, videos: Path) -> None:
+    (videos / ".hidden").touch()
+    refuse(peer, "b.avi", NoSpace("The disk is full."))
+    lines = [json.loads(line) for line in command("sync", videos, "--progress", "json", "--json").err.splitlines()]
+    assert {line.get("event") for line in lines} == {"message", "progress", None}
+    assert lines[-1]["error"] == "no_space"
+    assert {"event": "message", "message": "Skipped videos/.hidden: hidden."} in lines
+
+
 @pytest.mark.parametrize("besides", ["videos/a.avi", "--title=T", "--charge", "--price=5", "--recursive"])
 def test_the_list_says_it_all(command: Command, peer: Peer, videos: Path, besides: str) -> None:
     assert command("upload", "--from", "list.csv", besides).code == ExitCode.USAGE
