@@ -185,13 +185,11 @@ MESSAGES: Final[dict[str, str]] = {
         "注意：测试程序自身成为瓶颈：{}。服务器可能优于这些数据。"
     ),
     "The test has failed: {}.": "测试未通过：{}。",
-    "Stopped, and not everything was removed: run `youku loadtest --clean-up` later.": (
-        "已停止，且未能全部清除：请稍后运行 `youku loadtest --clean-up`。"
+    "Some of what the test has made is left: run `youku loadtest --clean-up` later.": (
+        "测试创建的内容有残留：请稍后运行 `youku loadtest --clean-up`。"
     ),
     "Stopped; the figures are those until then.": "已停止；以上为停止前的数据。",
-    "Not everything could be removed ({}): run `youku loadtest --clean-up` later.": (
-        "未能全部清除（{}）：请稍后运行 `youku loadtest --clean-up`。"
-    ),
+    "Not everything could be removed: {}": "未能全部清除：{}",
     "A load test makes users and movies: log in as an administrator; you are {}.": (
         "负载测试需要创建用户和影片：请以管理员身份登录；您是 {}。"
     ),

@@ -5,18 +5,28 @@ from __future__ import annotations
 import logging
 import sys
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final
 
 import click
 
 from client_cli.app import App
 from client_cli.framework import command, pass_app
 from client_cli.output import Form
-from youku_evloop.errors import BadRequest, Forbidden, Interrupted, NotLoggedIn, ThresholdCrossed, Unavailable
+from youku_evloop.errors import (
+    BadRequest,
+    Forbidden,
+    Interrupted,
+    NotLoggedIn,
+    ThresholdCrossed,
+    Unavailable,
+    YoukuError,
+)
 
 if TYPE_CHECKING:
     from client_cli.loadtest.conductor import Login, Outcome
     from client_cli.loadtest.plan import Plan
+
+LEFT_BEHIND: Final = "Some of what the test has made is left: run `youku loadtest --clean-up` later."
 
 
 @command(
@@ -93,8 +103,13 @@ def _conduct(app: App, plan: Plan) -> Outcome:
         if sys.stderr.isatty():
             app.message(message)
 
+    conductor = Conductor(plan, _login(app, needs_administrator=plan.makes_something), live.show, say)
     try:
-        return Conductor(plan, _login(app, needs_administrator=plan.makes_something), live.show, say).run()
+        return conductor.run()
+    except YoukuError:
+        if conductor.outcome.left_behind:
+            app.message(LEFT_BEHIND)
+        raise
     finally:
         live.clear()
 
@@ -153,16 +168,15 @@ def _say(app: App, outcome: Outcome, report: Path | None) -> None:
 
         report.write_text(page(found), encoding="utf-8")
         app.message(f"The report is in {report}.")
-    _raise_problems(outcome, summary.crossed(outcome))
+    _raise_problems(app, outcome, summary.crossed(outcome))
 
 
-def _raise_problems(outcome: Outcome, crossed: list[str]) -> None:
-    if outcome.left_behind and outcome.interrupted:
-        raise Interrupted("Stopped, and not everything was removed: run `youku loadtest --clean-up` later.")
+def _raise_problems(app: App, outcome: Outcome, crossed: list[str]) -> None:
     if outcome.left_behind:
-        why = outcome.left_behind.rstrip(".")
-        raise Unavailable(f"Not everything could be removed ({why}): run `youku loadtest --clean-up` later.")
+        app.message(LEFT_BEHIND)
     if outcome.interrupted:
         raise Interrupted("Stopped; the figures are those until then.")
+    if outcome.left_behind:
+        raise Unavailable(f"Not everything could be removed: {outcome.left_behind}")
     if crossed:
         raise ThresholdCrossed(f"The test has failed: {'; '.join(crossed)}.", crossed=crossed)

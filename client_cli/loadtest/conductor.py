@@ -85,14 +85,14 @@ class Conductor:
         self._pace = self._make_pace()
         self._interrupted = False
         self._made = False
+        self.outcome = Outcome(plan, self._recorder, self._watch, self._pace)
 
     def run(self) -> Outcome:
         """The whole test; raises what went wrong before it could begin."""
         self._require_descriptors()
-        outcome = Outcome(self._plan, self._recorder, self._watch, self._pace)
         with running(self._loop, self._interrupt):
-            self._loop.run_task(self._perform, outcome)
-        return outcome
+            self._loop.run_task(self._perform, self.outcome)
+        return self.outcome
 
     def _perform(self, outcome: Outcome) -> None:
         try:

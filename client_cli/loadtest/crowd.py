@@ -13,18 +13,16 @@ from __future__ import annotations
 import random
 from collections.abc import Callable, Iterable, Sequence
 from enum import Enum, IntEnum
-from typing import Any, Final, Protocol, TypeVar
+from typing import Final, Protocol
 
 from client_cli.loadtest.line import Answer, Ended, Line, frame
 from client_cli.loadtest.quantities import Distribution
 from client_cli.loadtest.recorder import Recorder
 from client_cli.loadtest.target import Target
-from youku_evloop.errors import Interrupted, YoukuError
+from client_cli.loadtest.together import in_parallel
+from youku_evloop.errors import YoukuError
 from youku_evloop.kernel.loop import Loop
 from youku_evloop.kernel.tasks import Waiter
-
-T = TypeVar("T")
-HandT = TypeVar("HandT")
 
 AT_ONCE: Final = 64
 """Clients that connect at the same time: a listener's queue is not endless."""
@@ -300,8 +298,15 @@ class Visitor:
         line = self._lines[role] = self.crowd.target.connect()
         token = self.crowd.uploader if role is Role.UPLOADER else self.token
         if role is not Role.STRANGER and token is not None:
-            line.ask(frame("hello", token=token, client=CLIENT))
+            self._greet(line, token)
         return line
+
+    def _greet(self, line: Line, token: str) -> None:
+        try:
+            line.ask(frame("hello", token=token, client=CLIENT))
+        except YoukuError:
+            line.close()  # or it would be taken for a line of that session
+            raise
 
     def cut(self, role: Role) -> None:
         """Hang up in the middle of whatever it is, on purpose."""
@@ -329,39 +334,3 @@ class Visitor:
         if not all(line.at_rest for line in self._lines.values()):
             self.hang_up()
             self.pause(RECOVERY * self.crowd.chance.uniform(0.5, 1.5))
-
-
-def in_parallel(
-    loop: Loop,
-    work: Callable[[HandT, T], Any],
-    hands: Iterable[HandT],
-    items: Iterable[T],
-    interrupted: Callable[[], bool] = lambda: False,
-) -> None:
-    """`work(hand, item)` for each item, a task for each hand; raises what goes wrong first, or `Interrupted`."""
-    left = list(items)[::-1]
-    problems: list[Exception] = []
-    done = Waiter(loop)
-    toiling = 0
-
-    def toil(hand: HandT) -> None:
-        nonlocal toiling
-        try:
-            while left and not problems:
-                if interrupted():
-                    raise Interrupted("Stopped.")
-                work(hand, left.pop())
-        except Exception as problem:
-            problems.append(problem)
-        finally:
-            toiling -= 1
-            if not toiling:
-                done.wake()
-
-    for hand in list(hands)[: len(left)]:
-        toiling += 1
-        loop.spawn(toil, hand)
-    if toiling:
-        done.wait()
-    if problems:
-        raise problems[0]

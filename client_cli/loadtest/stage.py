@@ -16,10 +16,11 @@ from dataclasses import dataclass
 from functools import partial
 from typing import Any, Final, TypeVar
 
-from client_cli.loadtest.crowd import Role, Visitor, in_parallel
+from client_cli.loadtest.crowd import Role, Visitor
 from client_cli.loadtest.line import frame
 from client_cli.loadtest.quantities import Distribution
 from client_cli.loadtest.scram import Exchange, Keys
+from client_cli.loadtest.together import in_parallel
 from client_cli.loadtest.transfers import Film, upload
 from youku_evloop.errors import NotFound, Unreachable, YoukuError
 from youku_evloop.kernel.loop import Loop

@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 from scramp import ScramMechanism
 
 from client_cli.address import parse_address
-from client_cli.loadtest import plots
+from client_cli.loadtest import plots, watch
 from client_cli.loadtest.histogram import Histogram
 from client_cli.loadtest.plan import DEFAULT_WEIGHTS, read_plan
 from client_cli.loadtest.quantities import (
@@ -33,6 +33,7 @@ from client_cli.loadtest.target import require_permission
 from client_cli.loadtest.thresholds import parse_threshold
 from client_cli.loadtest.transfers import STRETCH, TAG_SIZE, Content
 from youku_evloop.errors import BadRequest, Forbidden, LoginFailed
+from youku_evloop.kernel.loop import Loop
 
 MICROSECOND = 1e-6
 PRECISION = 1 / 128
@@ -207,6 +208,48 @@ def test_a_threshold_is_crossed_or_held(recorder: Recorder, expression: str, cro
 def test_a_threshold_that_is_none_is_a_mistake_of_whoever_wrote_it(expression: str) -> None:
     with pytest.raises(BadRequest, match="--fail-if"):
         parse_threshold(expression)
+
+
+# -- was it the tester?
+
+
+class Clock:
+    """One that is set."""
+
+    now = 0.0
+
+    def __call__(self) -> float:
+        return self.now
+
+
+def reasons_after(*, lateness: float, latency: float, busy: bool) -> list[str]:
+    """What is said of a tester whose loop was so late, while answers took so long."""
+    clock = Clock()
+    recorder = Recorder(clock)
+    loop = Loop(threads=0)
+    try:
+        watched = watch.Watch(loop, clock)
+        for _ in range(4):
+            recorder.took("ping", latency)
+            watched.lags.add(lateness)
+            clock.now += 1e-4 if busy else 1e4  # beside the CPU time that these lines take
+            sum(range(100_000))
+            recorder.close_window(lateness)
+        return watch.reasons(recorder, watched, None)
+    finally:
+        loop.close()
+
+
+def test_a_tester_with_time_to_spare_was_no_bottleneck() -> None:
+    assert reasons_after(lateness=0.001, latency=0.0005, busy=False) == []
+    assert reasons_after(lateness=0.020, latency=0.400, busy=False) == []
+
+
+def test_a_tester_that_was_late_or_busy_says_so() -> None:
+    [late] = reasons_after(lateness=0.020, latency=0.030, busy=False)
+    assert "20.1 ms late" in late or "20.0 ms late" in late
+    [busy] = reasons_after(lateness=0.001, latency=0.030, busy=True)
+    assert "of a core" in busy
 
 
 # -- plans

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import signal
 import subprocess
 from pathlib import Path
@@ -11,6 +12,7 @@ from xml.etree import ElementTree
 
 import pytest
 
+from tests.client.command import on_a_terminal
 from tests.support.server import Outcome, Person, RunningServer, eventually, finish
 from youku_evloop import orm
 from youku_evloop.errors import ExitCode
@@ -168,6 +170,16 @@ def test_a_server_with_tls_is_loaded_through_tls(tmp_path: Path) -> None:
 def test_people_in_china_read_chinese(admin: Person) -> None:
     said = admin.run("loadtest", *SMALL, "--requests", "10", "--fail-if", "p99>0s", LANG="zh_CN.UTF-8")
     assert "操作" in said.stdout and "用时" in said.stdout and "测试未通过" in said.stderr
+
+
+def test_on_a_terminal_a_line_shows_how_it_goes(server: RunningServer, admin: Person) -> None:
+    environment = {**admin.environment, "YOUKU_TOKEN": admin.token}
+    options = ("--scenario", "browse", "--duration", "0.6s", "--clients", "3")
+    screen = on_a_terminal("loadtest", *options, environment=environment, directory=admin.home, columns=100)
+    assert screen.code == ExitCode.OK
+    assert "Making 3 users..." in screen.text and "Removing what the test has made..." in screen.text
+    assert re.search(r"\d/s  p50 .* p99 .*  0 errors", screen.text)
+    assert "visit: browse" in screen.text
 
 
 def stall(server: RunningServer, running: subprocess.Popen[str]) -> None:
