@@ -7,6 +7,8 @@ from collections.abc import Sequence
 from datetime import UTC, datetime
 from typing import Final
 
+from client_cli.names import DIRECTION_MARKS
+
 SIZE_UNITS: Final = ("KiB", "MiB", "GiB", "TiB", "PiB")
 SPANS: Final = (
     ("year", 365 * 86_400),
@@ -19,8 +21,6 @@ SPANS: Final = (
 
 GAP: Final = "  "
 
-STEERING: Final = frozenset("\u061c\u200e\u200f\u202a\u202b\u202c\u202d\u202e\u2066\u2067\u2068\u2069")
-"""Marks of direction (Unicode's UAX 9): they can make `exe.avi` read as `iva.exe`, and what follows it too."""
 WITHOUT_WIDTH: Final = frozenset({"Mn", "Me", "Cf"})
 """Unicode categories that a terminal draws on what stands before: accents, and what joins the parts of an emoji."""
 COMMANDING: Final = frozenset({"Cc", "Cs", "Zl", "Zp"})
@@ -78,12 +78,16 @@ def table(headers: Sequence[str], rows: Sequence[Sequence[str]], right: frozense
 
 def visible(text: str) -> str:
     """The text on one line, without what would command a terminal or turn its direction (each becomes `?`)."""
-    return "".join("?" if mark in STEERING or unicodedata.category(mark) in COMMANDING else mark for mark in text)
+    return "".join("?" if _is_commanding(mark) else mark for mark in text)
 
 
 def visible_lines(text: str) -> str:
     """The same for a text that may have several lines."""
     return "\n".join(map(visible, text.split("\n")))
+
+
+def _is_commanding(mark: str) -> bool:
+    return mark in DIRECTION_MARKS or unicodedata.category(mark) in COMMANDING
 
 
 def _columns(mark: str) -> int:

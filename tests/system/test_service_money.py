@@ -206,6 +206,48 @@ def test_a_manual_purchase_waits_for_an_administrator(manual_server: RunningServ
     admin.fail(ExitCode.NOT_FOUND, "purchases", "confirm", str(2**40))
 
 
+def test_confirming_and_declining_at_once_comes_to_one_end(manual_server: RunningServer, make_file: MakeFile) -> None:
+    admin, buyer = manual_server.create_admin("clara"), manual_server.register("doris")
+    movie = admin.do("upload", make_file(1000), "--charge")["uploaded"][0]["movie"]["id"]
+    waiting = buyer.do("buy", str(movie))["purchase"]["id"]
+
+    def settle(number: int) -> str:
+        with admin.wire() as wire:
+            reply = wire.request("purchase.decline" if number % 2 else "purchase.confirm", purchase=waiting)
+        return str(reply.get("error") or reply["purchase"]["state"])
+
+    with ThreadPoolExecutor(8) as pool:
+        answers = set(pool.map(settle, range(8)))
+    end = buyer.do("purchases")["purchases"][0]["state"]
+    assert answers == {"conflict", end}
+    assert buyer.run("download", str(movie), "-o", "copy.avi").code == (
+        ExitCode.OK if end == "paid" else ExitCode.PAYMENT_REQUIRED
+    )
+
+
+def test_buying_again_while_it_is_declined_is_always_answered(
+    manual_server: RunningServer, make_file: MakeFile
+) -> None:
+    admin, buyer = manual_server.create_admin("elsa"), manual_server.register("frida")
+    movie = admin.do("upload", make_file(1000), "--charge")["uploaded"][0]["movie"]["id"]
+
+    def buy(_: int) -> set[str]:
+        with buyer.wire() as wire:
+            replies = [wire.request("movie.buy", movie=movie) for _ in range(60)]
+        return {reply.get("error") or reply["purchase"]["state"] for reply in replies}
+
+    def decline(_: int) -> set[str]:
+        with admin.wire() as wire:
+            for _ in range(60):
+                for row in wire.ask("purchase.list_all", state="waiting")["purchases"]:
+                    wire.request("purchase.decline", purchase=row["id"])
+        return set()
+
+    with ThreadPoolExecutor(4) as pool:
+        answers = set().union(*pool.map(lambda number: (buy if number < 3 else decline)(number), range(4)))
+    assert "waiting" in answers and answers <= {"waiting", "already_bought", "declined"}
+
+
 def test_an_unknown_payment_provider_is_refused_at_the_start(tmp_path: Any) -> None:
     refused = RunningServer(tmp_path).command("run", "--payments", "barter", "--listen", "127.0.0.1:0")
     assert refused.code == ExitCode.USAGE

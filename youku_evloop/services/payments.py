@@ -1,6 +1,6 @@
 """Payment: the seam to whoever takes the money. A provider is told of a charge and answers how far it is.
 
-Writing a real one (docs/payments.md): a class with `name` and `charge`. The rules that make it safe:
+Writing a real one (docs/plugins.md): a class with `name` and `charge`. The rules that make it safe:
 
 - `charge.key` is the same whenever the same purchase is asked for again, after a crash too. A provider that has taken
   the money for a key must answer `APPROVED` for it again, and take nothing.
