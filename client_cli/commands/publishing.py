@@ -128,11 +128,12 @@ def publish_all(
 
     Raises, after the report, the first of the errors if there were any.
     """
-    app, ended = publishing.app, list[Row]()
+    app, ended, said = publishing.app, list[Row](), set[int]()
 
     def hear(wanted: Wanted, outcome: Row | YoukuError) -> None:
         row = outcome if isinstance(outcome, Row) else Row(wanted, Outcome.FAILED, error=outcome)
-        if row.error is not None and all(row.error is not before.error for before in ended):
+        if row.error is not None and id(row.error) not in said:  # what is hopeless is said once
+            said.add(id(row.error))
             app.message(f"youku: {text.visible(readable(wanted.path))}: {app.translate(row.error.message)}")
         ended.append(row)
         if app.output.form is not Form.TEXT and (row.movie is not None or app.output.form is Form.JSON_LINES):
