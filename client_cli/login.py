@@ -82,8 +82,8 @@ def _exchange(name: str, password: str) -> ScramClient:
 
 
 def _check_rounds(server_first: str) -> int:
-    found = re.search(r"(?:^|,)i=(\d{1,12})(?:,|$)", server_first)
-    rounds = int(found[1]) if found else 0
+    found = re.findall(r"(?:^|,)i=([^,]*)", server_first)  # two of them might be read as one here and the other there
+    rounds = int(found[0]) if len(found) == 1 and re.fullmatch(r"[1-9][0-9]{0,11}", found[0]) else 0
     if not FEWEST_ROUNDS <= rounds <= MOST_ROUNDS:
         raise LoginFailed(
             f"The server asks for a proof of {rounds} rounds, which is not between {FEWEST_ROUNDS} and {MOST_ROUNDS}:"

@@ -48,9 +48,10 @@ class SessionFile:
         """
         with locked(self._directory, "logins"):
             known = self._load_rounds()
-            before = known.get(f"{server} {name}", 0)
+            account = f"{server} {name.casefold()}"  # or another spelling of the name would know of nothing
+            before = known.get(account, 0)
             if rounds > before:
-                known[f"{server} {name}"] = rounds
+                known[account] = rounds
                 replace(self._directory / ROUNDS_FILE, json.dumps(known, indent=2) + "\n")
         return before if before > rounds else None
 

@@ -77,6 +77,19 @@ def test_a_server_that_asks_for_too_few_or_too_many_rounds_gets_no_proof(
     assert "account.proof" not in peer.ops()
 
 
+@pytest.mark.parametrize("counts", ["i=600000,i=1", "i=1,i=600000", "i=0600000", "i=６０００００", "x=1"])
+def test_a_count_of_rounds_that_can_be_read_in_two_ways_is_none(
+    peer: Peer, stranger: Client, monkeypatch: pytest.MonkeyPatch, counts: str
+) -> None:
+    def ambiguous(self: Conversation, body: int, message: str) -> dict[str, Any]:
+        return {"message": f"r={message.split('r=')[1]}more,s=QSXCR+Q6sek8bf92QSXCR+Q6,{counts}"}
+
+    _replace(monkeypatch, "account.login", ambiguous)
+    with stranger, pytest.raises(LoginFailed, match="0 rounds"):
+        stranger.login("somebody", "correct horse")
+    assert "account.proof" not in peer.ops()
+
+
 def test_a_server_that_cannot_prove_itself_is_refused(stranger: Client, monkeypatch: pytest.MonkeyPatch) -> None:
     def forged(self: Conversation, body: int, message: str) -> dict[str, Any]:
         reply = Conversation.proof(self, body, message)
@@ -122,5 +135,7 @@ def test_a_server_that_asks_for_fewer_rounds_than_before_is_warned_of(
     monkeypatch.setattr("client_cli.login.verifier", partial(verifier, rounds=FEW_ROUNDS))
     del peer.accounts["carol"]
     assert command("register", "carol").code == 0
+    peer.accounts["CAROL"] = peer.accounts["carol"]
+    assert "Careful" in command("login", "CAROL").err  # names are the same in any case
     for _ in range(2):  # it stays strange
         assert f"{FEW_ROUNDS} rounds, and it was {FEW_ROUNDS + 1000} before" in command("login", "carol").err
