@@ -159,10 +159,8 @@ class App:
         self._pauses[threading.get_ident()] = (error, delay)
         if self.settings.progress == "json":
             return  # the lines about the pause say it
-        if not count:
-            self.message(f"{error.message} Waiting...")
-            return
-        self.message(f"{error.message} Trying again in {delay:.1f} s ({count} of {limit}).")
+        what_next = "Waiting..." if not count else f"Trying again in {delay:.1f} s ({count} of {limit})."
+        self.message(f"{self.translate(error.message)} {self.translate(what_next)}")
 
     def _report_wait(self, left: float) -> None:
         from client_cli.progress import Wait

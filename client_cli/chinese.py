@@ -77,7 +77,7 @@ MESSAGES: Final[dict[str, str]] = {
     ),
     "`months` is from 1 to {}.": "月数为 1 到 {}。",
     "This download may begin in {} s; VIPs do not wait (`youku vip buy`).": "此下载可在 {} 秒后开始；会员无需等待（`youku vip buy`）。",
-    "{} Waiting...": "{:t} 等待中……",
+    "Waiting...": "等待中……",
     "Purchase {} of {} is paid.": "{1} 的购买 {0} 已支付。",
     "Purchase {} of {} is declined.": "{1} 的购买 {0} 已拒绝。",
     "VIP for 1 month": "会员 1 个月",
@@ -161,7 +161,8 @@ MESSAGES: Final[dict[str, str]] = {
     "waiting for {}": "等待 {}",
     "checking": "校验",
     "finishing": "收尾",
-    "{} Trying again in {} s ({} of {}).": "{:t} {} 秒后重试（第 {} 次，共 {} 次）。",
+    "Trying again in {} s ({} of {}).": "{} 秒后重试（第 {} 次，共 {} 次）。",
+    "the server closed it": "服务器关闭了它",
     # the server and the line to it
     "The server made a mistake; its log says more.": "服务器出错；详情见其日志。",
     "The library's database does not answer. Try again in a moment.": "数据库没有响应。请稍后重试。",
@@ -170,7 +171,7 @@ MESSAGES: Final[dict[str, str]] = {
     ),
     "There is no host {}: {}.": "没有主机 {}：{}。",
     "{} cannot be reached: {}.": "无法连接 {}：{}。",
-    "The connection to {} was lost: {}.": "与 {} 的连接中断：{}。",
+    "The connection to {} was lost: {}.": "与 {} 的连接中断：{:t}。",
     "{} ({}) answered in {} ms.": "{}（{}）在 {} 毫秒内应答。",
     "Stopped.": "已停止。",
     # load tests
