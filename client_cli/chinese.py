@@ -93,6 +93,10 @@ MESSAGES: Final[dict[str, str]] = {
     "--state goes with --all.": "--state 需要与 --all 一起使用。",
     "--user and --movie go with --all.": "--user 和 --movie 需要与 --all 一起使用。",
     # movies
+    "{} is no id; for a title of digits, write {}.": "{} 不是编号；若标题为数字，请写 {}。",
+    "The place that -o names is empty: leave it out, or name a file or a directory.": (
+        "-o 指定的位置为空：请去掉它，或指定一个文件或目录。"
+    ),
     "{} movies could be {}: name one by its id.": "有 {} 部影片与 {} 相符：请用编号指定一部。",
     "A part of a title is too little for this: write the id {}, or all of {}.": (
         "此操作不能只凭标题的一部分：请写编号 {}，或完整的标题 {}。"

@@ -202,16 +202,16 @@ def _refused(problem: OSError) -> YoukuError:
 
 
 def _usage_message(problem: click.ClickException) -> str:
-    message = problem.format_message().rstrip(".")
+    message = " ".join(problem.format_message().split()).rstrip(".")
     if isinstance(problem, click.NoSuchOption):
         close = " or ".join(problem.possibilities or ())
         name = problem.option_name
         message = f"There is no option {name}: did you mean {close}?" if close else f"There is no option {name}."
         message = message.rstrip(".")
-    if isinstance(problem, click.UsageError) and problem.ctx is not None:
+    if isinstance(problem, click.UsageError) and problem.ctx is not None and "--help`" not in message:
         ending = "" if message.endswith("?") else "."
         return f"{message}{ending} (`{problem.ctx.command_path} --help` says more)"
-    return message
+    return f"{message}."
 
 
 def _let_go_of_stdout() -> None:

@@ -32,6 +32,15 @@ PREFIX: Final = "title:"
 NUMBER: Final = re.compile(r"0|[1-9][0-9]*")
 WORD: Final = re.compile(r"[^\W_]+")
 
+LONGEST_ID: Final = 18
+"""Digits: what a 64-bit integer holds, whichever they are."""
+
+LONGEST_TITLE: Final = 200
+"""Characters; nothing longer needs to be asked for."""
+
+LONGEST_SHOWN: Final = 60
+"""Characters of what was typed that a message repeats."""
+
 PAGE: Final = 50
 MOST_PAGES: Final = 10
 """Looked through at most: whoever types what five hundred titles have in common has to type more."""
@@ -48,6 +57,8 @@ LIKE_ENOUGH: Final = 0.6
 def parse_wanted(text: str) -> Wanted:
     """What somebody typed for a movie; raises `BadRequest` for what can be neither."""
     if NUMBER.fullmatch(text):
+        if len(text) > LONGEST_ID or text == "0":
+            raise BadRequest(f"{_short(text)} is no id; for a title of digits, write {PREFIX}{_short(text)}.")
         return int(text)
     title = text.removeprefix(PREFIX).strip()
     if not title:
@@ -89,15 +100,20 @@ def find_title(client: Client, title: str, *, deleted: bool = False, whole: bool
     if candidates:
         raise Ambiguous(_which_of(candidates, title), title=title, **_facts(candidates))
     near = _near(movies if deleted else _alike(client, title), title)
-    raise NotFound(f"No movie has {visible(title)!r} in its title.{_did_you_mean(near)}", title=title, **_facts(near))
+    raise NotFound(f"No movie has {_short(title)!r} in its title.{_did_you_mean(near)}", title=title, **_facts(near))
 
 
 def _which_of(candidates: list[Movie], title: str) -> str:
     """What is said of a title that can mean these."""
     if len(candidates) > 1:
-        return f"{len(candidates)} movies could be {visible(title)!r}: name one by its id."
+        return f"{len(candidates)} movies could be {_short(title)!r}: name one by its id."
     movie = candidates[0]
     return f"A part of a title is too little for this: write the id {movie.id}, or all of {visible(movie.name)!r}."
+
+
+def _short(typed: str) -> str:
+    """For a message; what is cut was typed by whoever reads it."""
+    return visible(typed) if len(typed) <= LONGEST_SHOWN else f"{visible(typed[:LONGEST_SHOWN])}…"
 
 
 def comparable(text: str) -> str:
@@ -114,7 +130,7 @@ def _found(client: Client, title: str) -> Iterator[Movie]:
     """What the server has with these words, in titles or descriptions, newest first."""
     query = " ".join(WORD.findall(comparable(title))[:MOST_WORDS])
     cursor = None
-    for _ in range(MOST_PAGES if query else 0):
+    for _ in range(MOST_PAGES if 0 < len(query) <= LONGEST_TITLE else 0):
         page = client.search(query, limit=PAGE, cursor=cursor, remember=False)
         yield from page.movies
         cursor = page.next
@@ -135,6 +151,8 @@ def _deleted(client: Client) -> Iterator[Movie]:
 def _alike(client: Client, title: str) -> list[Movie]:
     """Movies that may be meant by a title that nothing has."""
     movies = {movie.id: movie for movie in client.movie_page(limit=PAGE).movies}
+    if len(title) > LONGEST_TITLE:
+        return []
     for half in list(_halves(title))[:MOST_HALVES]:
         movies.update((movie.id, movie) for movie in client.search(half, limit=PAGE, remember=False).movies)
     return list(movies.values())

@@ -127,6 +127,8 @@ def _words(done: Download) -> str:
 
 
 def _check_output(output: str | None, count: int) -> None:
+    if output == "":
+        raise BadRequest("The place that -o names is empty: leave it out, or name a file or a directory.")
     if output is not None and count > 1 and not Path(output).is_dir():
         raise BadRequest(f"Several movies need a directory, and {output} is none: make it, or name another with -o.")
 
