@@ -1,9 +1,8 @@
 """Grams: the short pieces of a text by which any part of a word is found, in scripts with and without blanks.
 
 A text is compared in one form (NFKC, case folded) and cut into words. From a run of Chinese, Japanese or Korean
-characters come all single characters and all pairs, from any other word all triples, and its first one and two
-characters marked as a beginning; a word shorter than three characters is one of its beginnings. So a part of one or two
-letters leads to the beginnings of words alone, anything longer to wherever it stands.
+characters come all single characters and all pairs, from any other word all pairs and triples, and its first character
+marked as a beginning. So a single letter leads to the beginnings of words alone, anything longer to wherever it stands.
 
 A gram is a number: up to three code points of 21 bits each, which is just what a database's integer holds. Nothing is
 hashed, and no two grams are alike.
@@ -44,16 +43,16 @@ def of_word(word: str) -> set[int]:
     """Grams that every text with this part of a word has."""
     if IDEOGRAPHS.match(word):
         found = list(_runs(word, 2)) or [word]
-    elif len(word) < TRIPLE:
+    elif len(word) == 1:
         found = [BEGINNING + word]
     else:
-        found = list(_runs(word, TRIPLE))
+        found = list(_runs(word, TRIPLE)) or [word]
     return {number(gram) for gram in found}
 
 
 def leads_anywhere(word: str) -> bool:
     """Whether the grams of this part of a word lead to all texts that have it, not only at the beginning of a word."""
-    return bool(IDEOGRAPHS.match(word)) or len(word) >= TRIPLE
+    return bool(IDEOGRAPHS.match(word)) or len(word) > 1
 
 
 def number(gram: str) -> int:
@@ -81,8 +80,7 @@ def _indexed(word: str) -> Iterator[str]:
         yield from _runs(word, 2)
     else:
         yield BEGINNING + word[:1]
-        if len(word) > 1:
-            yield BEGINNING + word[:2]
+        yield from _runs(word, 2)
         yield from _runs(word, TRIPLE)
 
 

@@ -94,6 +94,11 @@ def compare_names_without_case(database: orm.Database) -> None:
     _add_index(database, User, orm.Unique("folded_name"))
 
 
+def index_pairs_of_letters(database: orm.Database) -> None:
+    """Two letters are found wherever they stand in a word. What led to beginnings of two stays; nobody asks for it."""
+    index_the_search_text(database)
+
+
 AT_ONCE: Final = 500
 """Rows that a step holds at a time."""
 LATER_COLUMNS: Final = (
@@ -128,6 +133,7 @@ MIGRATIONS: Final = orm.Migrations(
         make_room_for_the_whole_service,
         index_the_search_text,
         compare_names_without_case,
+        index_pairs_of_letters,
     ]
 )
 

@@ -36,7 +36,7 @@ MISSED_COLUMNS = (Column("TIMES", right=True), Column("LAST"), Column("QUERY", f
 def search(app: App, words: tuple[str, ...], kind: str, limit: int) -> None:
     """Search titles and descriptions for movies that have every WORD, newest first.
 
-    Part of a word is enough; one or two letters alone are looked for at the beginnings of words.
+    Part of a word is enough; single letters alone are looked for at the beginnings of words.
     """
     query = " ".join(words)
     with app.client() as youku:

@@ -121,8 +121,8 @@ def _words(query: str) -> list[str]:
 def _matching(words: list[str], kind: str, limit: int, before: int | None) -> list[int]:
     """Ids of movies that have all the words, the highest first.
 
-    Short words are looked for anywhere as long as others lead the way, otherwise at the beginnings of words; either
-    way whatever the numbers of the grams are.
+    Single letters are looked for anywhere as long as other words lead the way, otherwise at the beginnings of words;
+    either way whatever the numbers of the grams are.
     """
     leading = [word for word in words if grams.leads_anywhere(word)]
     wanted = {gram for word in leading or words for gram in grams.of_word(word)}
