@@ -1,4 +1,4 @@
-"""A page of movies from MariaDB: `movie.list`, beside aiohttp with aiomysql.
+"""A page of movies from MariaDB: `movie.list`, beside aiohttp with aiomysql; and what SQLite does instead.
 
     benchmarks/run browse
 
@@ -9,17 +9,18 @@ requests per second of the server's CPU; MariaDB's own is not counted, and neith
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from functools import partial
+from pathlib import Path
 from statistics import median
 from typing import Final
 
-from benchmarks.harness import MICROSECONDS, Bench
-from benchmarks.partners import Partner, aiohttp, all_open, youku
+from benchmarks.crowd import library
+from benchmarks.harness import MICROSECONDS, Bench, Sample
+from benchmarks.partners import Opening, Partner, aiohttp, all_open, youku
 from benchmarks.ping import race
 from benchmarks.tables import Goal, Table
-from youku_evloop import orm, schema
 from youku_evloop.models import Movie, User
 
 MOVIES: Final = 10_000
@@ -30,42 +31,69 @@ COUNT: Final = 10_000
 PEER: Final = "aiohttp + aiomysql"
 TOLD: Final = b'"uploader":"'
 TIMES_THE_PEER: Final = 3.0
+LIST: Final = {"op": "movie.list", "limit": PAGE}
+REQUESTS: Final = ((LIST, TOLD), ({"op": "movie.show", "movie": 50}, TOLD))
 
 
 def measure(bench: Bench) -> Iterator[Table]:
-    """One table."""
-    count = bench.some(COUNT, 300)
-    with bench.database() as url, both(url, bench.some(MOVIES, 100)) as partners:
-        samples = race(partners, CLIENTS, count, CLIENTS, bench.rounds)
-    cpu = {name: median(sample.cpu for sample in taken) / count for name, taken in samples.items()}
-    seconds = {name: median(sample.seconds for sample in taken) / count for name, taken in samples.items()}
-    figures = {
-        name: (cpu[name] * MICROSECONDS, 1 / cpu[name], 1 / seconds[name], cpu[PEER] / cpu[name]) for name in samples
-    }
+    """Beside the peer, then beside ourselves."""
+    movies = bench.some(MOVIES, 100)
+    with bench.database() as url:
+        with library(Path(), url):
+            add_movies(movies)
+        with all_open({"youku": partial(youku, request=LIST, told=TOLD, url=url), PEER: peer(url)}) as partners:
+            yield beside_the_peer(race(partners, CLIENTS, bench.some(COUNT, 300), CLIENTS, bench.rounds), bench)
+    with bench.database() as url:
+        openings = {"SQLite": partial(filled, movies), "MariaDB": partial(filled, movies, url=url)}
+        with all_open(openings) as partners:
+            yield databases(partners, bench)
+
+
+def beside_the_peer(samples: Mapping[str, Sequence[Sample]], bench: Bench) -> Table:
+    """How many requests a second of CPU is enough for."""
+    costs = {name: each(taken, bench.some(COUNT, 300)) for name, taken in samples.items()}
+    theirs, _ = costs[PEER]
+    figures = {name: (cpu * MICROSECONDS, 1 / cpu, 1 / seconds, theirs / cpu) for name, (cpu, seconds) in costs.items()}
     columns = ("CPU µs", "requests per CPU s", "requests per s", f"x {PEER}")
     goal = Goal.at_least(TIMES_THE_PEER, figures["youku"][-1], f"x {PEER}")
-    yield Table(f"movie.list on MariaDB, {CLIENTS} clients", columns, figures, goal, bars="requests per CPU s")
+    return Table(f"movie.list on MariaDB, {CLIENTS} clients", columns, figures, goal, bars="requests per CPU s")
+
+
+def each(taken: Sequence[Sample], count: int) -> tuple[float, float]:
+    """Medians for one request: seconds of CPU, and of the clock."""
+    return median(sample.cpu for sample in taken) / count, median(sample.seconds for sample in taken) / count
+
+
+def peer(url: str) -> Opening:
+    """aiohttp on the same tables."""
+    return partial(aiohttp, path="/movies", told=TOLD, url=url)
+
+
+def databases(partners: Mapping[str, Partner], bench: Bench) -> Table:
+    """The same requests with either database."""
+    figures, count = {}, bench.some(COUNT, 300)
+    for request, told in REQUESTS:
+        asking = {name: partner.asking(request, told) for name, partner in partners.items()}
+        for name, taken in race(asking, CLIENTS, count, CLIENTS, bench.rounds).items():
+            cpu, seconds = each(taken, count)
+            figures[f"{request['op']}, {name}"] = (cpu * MICROSECONDS, 1 / cpu, 1 / seconds)
+    return Table(f"requests of {CLIENTS} clients", ("CPU µs", "requests per CPU s", "requests per s"), figures)
 
 
 @contextmanager
-def both(url: str, movies: int) -> Iterator[dict[str, Partner]]:
-    """Youku and its peer, on one library."""
-    fill(url, movies)
-    request = {"op": "movie.list", "limit": PAGE}
-    ours = partial(youku, request=request, told=TOLD, url=url)
-    with all_open({"youku": ours, PEER: partial(aiohttp, path="/movies", told=TOLD, url=url)}) as partners:
-        yield partners
+def filled(movies: int, directory: Path, url: str = "") -> Iterator[Partner]:
+    """Youku with so many movies."""
+    with library(directory / "youku", url):
+        add_movies(movies)
+    with youku(directory, url=url) as partner:
+        yield partner
 
 
-def fill(url: str, movies: int) -> None:
-    """So many movies of one uploader; half of them are free."""
-    database = orm.Database(url)
-    with database.use():
-        schema.prepare(database)
-        owner = User.create(name="uploader", password="")
-        Movie.insert_many(
-            {"name": f"movie number {number}", "file_hash": f"{number:064x}", "file_size": number * MIB,
-             "fingerprint": f"{number:064x}", "is_free": number % 2 == 0, "user_id": owner.id}
-            for number in range(movies)
-        )  # fmt: skip
-    database.close()
+def add_movies(count: int) -> None:
+    """Movies of one uploader; half of them are free."""
+    owner = User.create(name="uploader", password="")
+    Movie.insert_many(
+        {"name": f"movie number {number}", "file_hash": f"{number:064x}", "file_size": number * MIB,
+         "fingerprint": f"{number:064x}", "is_free": number % 2 == 0, "user_id": owner.id}
+        for number in range(count)
+    )  # fmt: skip

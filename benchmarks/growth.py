@@ -22,6 +22,8 @@ from benchmarks.transfer import race as race_transfers
 CLIENTS: Final = (1, 10, 100, 1_000, 10_000)
 PINGS: Final = 20_000
 TALKERS: Final = (BASELINE, "youku", "nginx", "aiohttp")
+MOVERS: Final = (BASELINE, "youku", "nginx", "pyftpdlib")
+"""Not vsftpd, whose processes end with their clients: then they are counted to a hundredth of a second only."""
 SIZES: Final = {"4 KiB": 4096, "64 KiB": 65536, "1 MiB": MIB, "16 MiB": 16 * MIB, "128 MiB": 128 * MIB, "1 GiB": GIB}
 ENOUGH: Final = 128 * MIB
 """What one measurement moves, in as many transfers as that takes, up to `MOST`."""
@@ -56,7 +58,8 @@ def sizes(bench: Bench) -> Iterator[Table]:
     names: tuple[str, ...] = ()
     for words, size in chosen.items():
         times = bench.some(min(max(ENOUGH // size, 1), MOST), 2)
-        with entrants(size) as field:
+        with entrants(size) as everybody:
+            field = [entrant for entrant in everybody if entrant.contestant.name in MOVERS]
             names = tuple(entrant.contestant.name for entrant in field)
             for what, job in jobs.items():
                 found[what][words] = middle(

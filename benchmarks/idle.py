@@ -39,7 +39,7 @@ def measure(bench: Bench) -> Iterator[Table]:
     yield Table(f"{clients:,} idle connections", ("KiB each",), memory, goal, bars="KiB each")
     times = {name: figures[1:] for name, figures in found.items()}
     _, alone, _, crowded = times["youku"]
-    goal = Goal(f"p99 within {UNMOVED:g} x of what it is alone", crowded <= UNMOVED * alone)
+    goal = Goal.at_most(UNMOVED, crowded / alone, "x the p99 that it is alone")
     columns = ("p50 alone", "p99 alone", "p50 beside", "p99 beside")
     yield Table(f"a ping beside {clients:,} idle connections, ms", columns, times, goal)
 

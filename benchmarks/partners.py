@@ -13,7 +13,7 @@ import sys
 import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import AbstractContextManager, ExitStack, contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from importlib.util import find_spec
 from itertools import cycle
 from pathlib import Path
@@ -46,6 +46,10 @@ class Partner:
 
     server: ServerProcess
     talk: Talk
+
+    def asking(self, request: Mapping[str, Any], told: bytes) -> Partner:
+        """The same, Youku, of whom something else is asked."""
+        return replace(self, talk=replace(self.talk, request=frame(id=7, **request), told=told))
 
     def connect(self) -> socket.socket:
         """A client that has introduced itself."""

@@ -17,20 +17,21 @@ LEAST_WIDTH: Final = 10
 
 @dataclass(frozen=True)
 class Goal:
-    """What Youku should reach, in words, and whether it did."""
+    """What Youku should reach, in words, the figure that counts, and whether it did."""
 
     words: str
+    figure: float
     met: bool
 
     @classmethod
     def at_most(cls, bound: float, figure: float, unit: str) -> Goal:
         """`figure` should not exceed the bound."""
-        return cls(f"at most {bound:g} {unit}", figure <= bound)
+        return cls(f"at most {bound:g} {unit}", figure, figure <= bound)
 
     @classmethod
     def at_least(cls, bound: float, figure: float, unit: str) -> Goal:
         """`figure` should not fall short of the bound."""
-        return cls(f"at least {bound:g} {unit}", figure >= bound)
+        return cls(f"at least {bound:g} {unit}", figure, figure >= bound)
 
 
 @dataclass(frozen=True)

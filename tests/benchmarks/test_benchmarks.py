@@ -5,8 +5,10 @@ from __future__ import annotations
 import json
 import os
 from collections.abc import Iterator
+from dataclasses import replace
 from importlib.util import find_spec
 from pathlib import Path
+from typing import Final
 from xml.etree import ElementTree
 
 import pytest
@@ -14,10 +16,12 @@ import pytest
 from benchmarks import plots
 from benchmarks.__main__ import ROWS, measurement
 from benchmarks.harness import Bench
-from benchmarks.tables import Axes, Goal, Table, as_text, remember
+from benchmarks.page import renewed
+from benchmarks.tables import DOCUMENT, Axes, Goal, Table, as_text, remember
 from tests.support.mariadb import MariaDB
 
-NEEDED = {
+DOCS: Final = Path(__file__).parent.parent.parent / "docs"
+NEEDED: Final = {
     "browse": ("aiohttp", "aiomysql"),
     "orm": ("peewee", "sqlalchemy"),
     "orm_loop": ("aiomysql", "peewee", "sqlalchemy"),
@@ -72,3 +76,18 @@ def test_a_row_that_is_measured_again_leaves_the_others_as_they_were(tmp_path: P
     document = json.loads((tmp_path / "figures.json").read_text())
     assert [document[row]["tables"][0]["title"] for row in ("ping", "transfer")] == ["one download", "one download"]
     assert document["ping"]["machine"]["cores"] == os.cpu_count()
+
+
+def test_the_page_has_the_figures_that_were_measured_last() -> None:
+    page = (DOCS / "performance.md").read_text()
+    assert renewed(page, json.loads((DOCS / "plots" / DOCUMENT).read_text())) == page
+
+
+def test_figures_are_put_between_their_marks(tmp_path: Path) -> None:
+    goal = Goal.at_most(1.15, 1.2, "x")
+    remember(tmp_path, "transfer", [replace(BARS, goal=goal)])
+    page = "Before\n<!-- goals -->\nold\n<!-- end -->\n<!-- x: transfer -->\n<!-- end -->\nAfter\n"
+    written = renewed(page, json.loads((tmp_path / DOCUMENT).read_text()))
+    assert "| one download | at most 1.15 x | 1.20 | **missed** |" in written
+    assert "| one download | 1.10 | 1 |" in written
+    assert "old" not in written and written.startswith("Before\n") and written.endswith("After\n")
