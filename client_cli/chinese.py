@@ -97,6 +97,10 @@ MESSAGES: Final[dict[str, str]] = {
     "The place that -o names is empty: leave it out, or name a file or a directory.": (
         "-o 指定的位置为空：请去掉它，或指定一个文件或目录。"
     ),
+    "An administrator has to confirm the payment. Ctrl-C ends the waiting, not the purchase.": (
+        "等待管理员确认付款。Ctrl-C 只结束等待，不取消购买。"
+    ),
+    "an administrator": "管理员",
     "{} movies could be {}: name one by its id.": "有 {} 部影片与 {} 相符：请用编号指定一部。",
     "A part of a title is too little for this: write the id {}, or all of {}.": (
         "此操作不能只凭标题的一部分：请写编号 {}，或完整的标题 {}。"
@@ -162,7 +166,7 @@ MESSAGES: Final[dict[str, str]] = {
     ),
     "{} of {} failed. The first: {}": "{1} 个中有 {0} 个失败。第一个：{2:t}",
     "waiting": "等待中",
-    "waiting for {}": "等待 {}",
+    "waiting for {}": "等待 {:t}",
     "checking": "校验",
     "finishing": "收尾",
     "Trying again in {} s ({} of {}).": "{} 秒后重试（第 {} 次，共 {} 次）。",

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import time
 from datetime import UTC, datetime
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 import click
 
@@ -13,11 +14,15 @@ from client_cli.commands.pages import collect, limit_option, list_pages, say_mor
 from client_cli.commands.wanted import movie_argument
 from client_cli.framework import YoukuCommand, YoukuGroup, command, pass_app, yes_option
 from client_cli.output import Column
-from youku_evloop.errors import BadRequest
+from youku_evloop.errors import AlreadyBought, BadRequest, PaymentRequired
 
 if TYPE_CHECKING:
+    from client_cli.client import Client
     from client_cli.titles import Wanted
     from client_cli.values import Purchase, Vip
+
+ASK_EVERY: Final = 2.0
+"""Seconds between two looks at a purchase that an administrator has to confirm."""
 
 COLUMNS = (
     Column("ID", right=True),
@@ -34,13 +39,17 @@ COLUMNS = (
     document='{"purchase": PURCHASE}',
     examples=(
         ("youku buy 12", "Buy movie 12, once and for ever."),
+        ("youku buy 12 --wait && youku download 12", "As soon as an administrator has confirmed the payment."),
         ("youku buy 12 --json | jq -r .purchase.state", "`paid`, or `waiting` for an administrator."),
     ),
 )
 @movie_argument()
+@click.option(
+    "--wait", is_flag=True, help="Until an administrator has confirmed the payment; if it is declined, exit code 7."
+)
 @yes_option
 @pass_app
-def buy(app: App, wanted: Wanted, yes: bool) -> None:
+def buy(app: App, wanted: Wanted, wait: bool, yes: bool) -> None:
     """Buy a movie at the price that is yours now, as a VIP or not.
 
     On a terminal you are told the price and asked first. Elsewhere it is bought at once; then, as with --yes, a part
@@ -58,9 +67,33 @@ def buy(app: App, wanted: Wanted, yes: bool) -> None:
                 price = text.price(movie.vip_price if _is_vip(youku.vip()) else movie.price)
                 question = f"Buy movie {movie.id}, {text.visible(movie.name)!r}, for {price} yuan?"
                 app.confirm(question, otherwise="Nothing was bought.")
-        purchase = youku.buy(number)
+        purchase = _settled_later(app, youku, number) if wait else youku.buy(number)
     app.output.item(purchase, purchase.id, f"{_what(purchase)}: {_words(purchase)}")
     app.output.document({"purchase": purchase})
+
+
+def _settled_later(app: App, youku: Client, movie: int) -> Purchase:
+    """The purchase once it is paid, the one that waits already if there is one; raises `PaymentRequired`: declined."""
+    try:
+        number = youku.buy(movie).id
+    except AlreadyBought as error:
+        if error.facts.get("state") != "waiting":
+            raise
+        number = int(error.facts["purchase"])
+    purchase = _one(youku, number)
+    if purchase.state == "waiting":
+        app.message("An administrator has to confirm the payment. Ctrl-C ends the waiting, not the purchase.")
+        with app.bars().asking("an administrator"):
+            while purchase.state == "waiting":
+                time.sleep(ASK_EVERY)
+                purchase = _one(youku, number)
+    if purchase.state != "paid":
+        raise PaymentRequired(f"{_what(purchase)}: {_words(purchase)}", movie=movie, purchase=number)
+    return purchase
+
+
+def _one(youku: Client, number: int) -> Purchase:
+    return next(purchase for purchase in collect(youku.purchases, 0)[0] if purchase.id == number)
 
 
 @click.group(

@@ -13,7 +13,7 @@ from typing import Any
 import pytest
 
 from tests.client.command import on_a_terminal
-from tests.support.server import Person, RunningServer
+from tests.support.server import LIMIT, Person, RunningServer
 from tests.system.conftest import MakeFile
 from youku_evloop.errors import ExitCode
 
@@ -204,6 +204,20 @@ def test_a_manual_purchase_waits_for_an_administrator(manual_server: RunningServ
         admin.do("purchases", "confirm", str(vip["purchase"]["id"]))
     assert until(buyer) - datetime.now(UTC) < timedelta(days=32)
     admin.fail(ExitCode.NOT_FOUND, "purchases", "confirm", str(2**40))
+
+
+def test_somebody_can_wait_for_the_confirmation(manual_server: RunningServer, make_file: MakeFile) -> None:
+    admin, buyer = manual_server.create_admin("eva"), manual_server.register("frieda")
+    movie = admin.do("upload", make_file(1000), "--charge")["uploaded"][0]["movie"]["id"]
+    buyer.do("buy", str(movie))  # the first to wait goes on with this one, the second with one of its own
+    for settle, code in (("decline", ExitCode.PAYMENT_REQUIRED), ("confirm", ExitCode.OK)):
+        process = buyer.start("buy", str(movie), "--wait")
+        assert process.stderr is not None
+        assert "An administrator has to confirm" in process.stderr.readline()
+        waiting = [row["id"] for row in buyer.do("purchases")["purchases"] if row["state"] == "waiting"]
+        admin.do("purchases", settle, *map(str, waiting))
+        process.communicate(timeout=LIMIT)
+        assert process.returncode == code
 
 
 def test_confirming_and_declining_at_once_comes_to_one_end(manual_server: RunningServer, make_file: MakeFile) -> None:
