@@ -245,7 +245,10 @@ MISHAPS: Final[dict[str, str]] = {
         "还没有配置 {}：youku --profile {} config set server HOST:PORT"
     ),
     "{} is written in a way that this command does not understand: edit it by hand.": "{} 的写法此命令无法理解：请手工编辑。",
-    "There is no profile {} in {}: {}.": "{1} 中没有配置 {0}：{2}。",
+    "There is no profile {} in {}: {}.": "{1} 中没有配置 {0}：{2:t}。",
+    "there are {}": "已有 {}",
+    "there is none yet": "还没有配置",
+    "{} retries cannot be: 0 or more can.": "重试次数不能为 {}：须为 0 或更多。",
     "{}: a profile is a table such as [profiles.work].": "{}：配置是一个表，如 [profiles.work]。",
     "Progress {} is not one of {}.": "进度方式 {} 不是 {} 之一。",
     "A timeout of {} s cannot be: from {} to {} s it can.": "超时不能为 {} 秒：可为 {} 到 {} 秒。",

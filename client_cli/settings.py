@@ -12,7 +12,7 @@ Profiles stand in `$XDG_CONFIG_HOME/youku/config.toml` (by default under `~/.con
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
@@ -71,7 +71,7 @@ def resolve(overrides: Mapping[str, Any], environment: Mapping[str, str] = os.en
         token=environment.get("YOUKU_TOKEN") or None,
         form=_form(told),
         progress=_progress(told.get("progress", "auto")),
-        retries=told.get("retry", DEFAULT_RETRIES),
+        retries=_retries(told.get("retry", DEFAULT_RETRIES)),
         timeout=_timeout(told.get("timeout", DEFAULT_TIMEOUT)),
         no_input=bool(told.get("no_input")),
         debug=bool(told.get("debug")),
@@ -87,7 +87,7 @@ def chosen_profile(overrides: Mapping[str, Any], environment: Mapping[str, str])
         return None, {}
     profiles = config.get("profiles", {})
     if name not in profiles:
-        known = ", ".join(sorted(profiles)) or "there is none yet"
+        known = f"there are {', '.join(sorted(profiles))}" if profiles else "there is none yet"
         raise NotFound(f"There is no profile {name!r} in {config_path(environment)}: {known}.", profile=name)
     check_profile(name, profiles[name])
     return str(name), dict(profiles[name])
@@ -134,6 +134,26 @@ def check_profile(name: str, profile: Mapping[str, Any]) -> None:
             raise BadRequest(f"Profile {name!r} sets {key!r}, which is not one of {', '.join(KNOWN)}.")
         if not isinstance(value, KNOWN[key]) or (isinstance(value, bool) and KNOWN[key] is not bool):
             raise BadRequest(f"Profile {name!r} sets {key!r} to {value!r}, which is of the wrong type.")
+
+
+def check_value(key: str, value: Any) -> None:
+    """Raises `BadRequest` when a profile that sets this could not be used."""
+    checks: dict[str, Callable[[Any], object]] = {
+        "server": parse_address,
+        "tls": _tls_mode,
+        "fingerprint": parse_fingerprint,
+        "progress": _progress,
+        "timeout": _timeout,
+        "retry": _retries,
+    }
+    if key in checks:
+        checks[key](value)
+
+
+def _retries(count: int) -> int:
+    if count < 0:
+        raise BadRequest(f"{count} retries cannot be: 0 or more can.")
+    return count
 
 
 def _form(told: Mapping[str, Any]) -> Form:

@@ -8,7 +8,7 @@ from client_cli import candidates
 from client_cli.app import App
 from client_cli.framework import YoukuCommand, YoukuGroup, pass_app
 from client_cli.profiles import Scalar, set_value, use_profile
-from client_cli.settings import KNOWN, config_path, load_config
+from client_cli.settings import KNOWN, check_value, config_path, load_config
 from client_cli.trust import KnownServers
 from youku_evloop.errors import BadRequest
 
@@ -54,7 +54,9 @@ def config(context: click.Context) -> None:
 def set_setting(app: App, key: str, value: str) -> None:
     """Set KEY to VALUE in the profile that --profile names."""
     path, profile = config_path(app.environment), _profile(app)
-    set_value(path, profile, key, _typed(key, value))
+    typed = _typed(key, value)
+    check_value(key, typed)
+    set_value(path, profile, key, typed)
     app.output.item({"profile": profile, "key": key, "value": value}, profile, f"{profile}: {key} = {value}")
     app.output.document({"profile": profile, "key": key, "value": value})
 

@@ -36,7 +36,7 @@ STANDARD_OUTPUT: Final = "-"
     examples=(
         ("youku download 12", "Fetch movie 12 into the current directory."),
         ("youku download 'part of a title'", "The same, where only one movie has this in its title."),
-        ("youku download 12 --no-wait || echo later", "Not now, where it would have to wait."),
+        ("youku download 12 --no-wait", "Now or not at all: exit code 8 where it would have to wait."),
         ("youku download 12 -o copy.avi --parts 4", "Under another name, over four connections."),
         ("youku download 12 13 14 -o ~/Videos --jobs 2 --limit-rate 2M", "Several, two at once, gently."),
         ("youku download 12 -o - | mpv -", "Watch it while it comes."),

@@ -39,7 +39,7 @@ COLUMNS = (
     document='{"purchase": PURCHASE}',
     examples=(
         ("youku buy 12", "Buy movie 12, once and for ever."),
-        ("youku buy 12 --wait && youku download 12", "As soon as an administrator has confirmed the payment."),
+        ("youku buy 12 --wait", "Until an administrator has confirmed the payment."),
         ("youku buy 12 --json | jq -r .purchase.state", "`paid`, or `waiting` for an administrator."),
     ),
 )

@@ -160,6 +160,16 @@ def test_an_unknown_command_of_the_protocol_is_said(command: Command) -> None:
     assert "movie.sing" in said.err
 
 
+@pytest.mark.parametrize(
+    ("key", "value"),
+    [("server", "::"), ("tls", "maybe"), ("fingerprint", "x"), ("progress", "x"), ("timeout", "0"), ("retry", "-1")],
+)
+def test_a_profile_that_could_not_be_used_is_not_written(command: Command, key: str, value: str) -> None:
+    said = command("--profile", "work", "config", "set", "--", key, value)
+    assert (said.code, len(said.err.splitlines())) == (ExitCode.USAGE, 1)
+    assert command("config", "--json").document["profiles"] == []
+
+
 @pytest.mark.parametrize("shell", ["bash", "zsh", "fish"])
 def test_every_shell_gets_its_script(command: Command, shell: str) -> None:
     assert "_YOUKU_COMPLETE" in command("completion", shell).out
