@@ -6,11 +6,17 @@ import re
 from pathlib import Path
 from typing import Final
 
+import click
 import pytest
 
+from client_cli.main import cli
 from tests.test_readme import a_typist, free_port, shape
+from youku_evloop.cli.options import main as server_cli
 
 DOCS: Final = Path(__file__).parent.parent / "docs"
+PAGES: Final = [*sorted(DOCS.glob("*.md")), *(DOCS.parent / name for name in ("README.md", "CHANGELOG.md"))]
+OF_PLUGINS: Final = {"import-sheet"}
+"""Commands that an example brings along."""
 OWN_TESTS: Final = ("pip install",)
 """What installs is not typed here: scripts/quickstart does, and has tests of its own."""
 
@@ -67,3 +73,25 @@ def test_a_load_test_is_typed_as_the_page_says(tmp_path: Path, kind: str) -> Non
         for command in commands:
             printed = typist.type(f"{command} --duration 300ms --clients 2 --json > report.json; echo $?")
             assert printed[-1] in ("0", "11"), (command, printed)  # 11: a threshold that this machine does not reach
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
+def test_a_command_in_the_text_is_there_with_its_options(page: Path) -> None:
+    for line in re.findall(r"`((?:youku|youku-server) [a-z-][^`]*)`", page.read_text()):
+        words = line.replace("...", "").replace("|", " ").split()
+        command: click.Command = cli if words[0] == "youku" else server_cli
+        known = {"--help", *(name for option in command.params for name in option.opts)}
+        for word in words[1:]:
+            below = command.get_command(click.Context(command), word) if isinstance(command, click.Group) else None
+            command = below or command
+            if below is not None:
+                known |= {name for option in command.params for name in (*option.opts, *option.secondary_opts)}
+            elif word.startswith("--"):
+                assert word.partition("=")[0] in known, line
+        assert command not in (cli, server_cli) or words[1].startswith("-") or words[1] in OF_PLUGINS, line
+
+
+def test_every_script_that_a_page_names_is_there() -> None:
+    for page in PAGES:
+        for name in re.findall(r"\b((?:scripts|examples|benchmarks)/[A-Za-z_.-]*[a-z_])", page.read_text()):
+            assert (DOCS.parent / name).exists() or (DOCS.parent / f"{name}.py").exists(), f"{page.name}: {name}"
