@@ -101,6 +101,7 @@ MESSAGES: Final[dict[str, str]] = {
         "等待管理员确认付款。Ctrl-C 只结束等待，不取消购买。"
     ),
     "an administrator": "管理员",
+    "You have no unfinished uploads.": "您没有未完成的上传。",
     "{} movies could be {}: name one by its id.": "有 {} 部影片与 {} 相符：请用编号指定一部。",
     "A part of a title is too little for this: write the id {}, or all of {}.": (
         "此操作不能只凭标题的一部分：请写编号 {}，或完整的标题 {}。"

@@ -60,8 +60,8 @@ def _held(client: Client, movie: Movie, part: PartFile, record: RangeRecord, pro
     if not part.size:
         return []
     check_beginning(client, movie, part, progress)
-    running = RunningHash()
-    running.catch_up(part.read_into, part.size)
+    running, size = RunningHash(), part.size
+    running.catch_up(part.read_into, size, lambda done: progress(Progress(Phase.CHECKING, done, size)))
     return [Range(0, running)]
 
 

@@ -246,6 +246,8 @@ def _list_uploads(app: App) -> None:
     ]
     app.output.table(COLUMNS, rows, found, [upload.id for upload in found])
     app.output.document({"uploads": found})
+    if app.output.is_for_people and not found:
+        app.message("You have no unfinished uploads.")
 
 
 def _done(app: App, upload: Upload) -> str:
