@@ -19,9 +19,13 @@ from youku_evloop.signals import NAMES
 Install = Callable[..., None]
 
 FAILING = """
+import click
+from youku_evloop.signals import NAMES
+
 def install(app):
-    app.signals.request_started.connect(fail, weak=False)
-    app.signals.movie_published.connect(fail, weak=False)
+    for name in NAMES:
+        getattr(app.signals, name).connect(fail, weak=False)
+    app.add_subcommand(click.Command("break", callback=lambda: fail("break")))
     raise RuntimeError("this plugin is broken")
 
 def fail(sender, **facts):
@@ -153,10 +157,15 @@ def test_a_plugin_that_fails_is_logged_and_harms_nobody(
     (tmp_path / "video.avi").write_bytes(b"video")
     assert admin.do("upload", tmp_path / "video.avi")["failed"] == []
     assert admin.do("api", "demo.double", "number=21") == {"double": 42, "user": "alice"}
+    assert admin.do("download", "1", "-o", "copy.avi")["failed"] == []
+    assert admin.do("notice", "publish", "Title", "Content")["notice"]["id"] == 1
+    assert server.command("break").code == ExitCode.FAILURE
+    assert server.command("schema").code == ExitCode.OK
     server.stop()
     assert "the plugin failing failed and is left out" in server.log
     assert "the plugin missing failed and is left out" in server.log
-    assert "a receiver of the signal movie_published failed" in server.log
+    failed = {name for name in NAMES if f"a receiver of the signal {name} failed" in server.log}
+    assert failed == NAMES.keys() - {"user_registered", "movie_deleted", "purchase_made"}  # which have not happened
 
 
 def test_a_plugin_that_exits_ends_neither_the_server_nor_a_conversation(
