@@ -76,6 +76,14 @@ def table(headers: Sequence[str], rows: Sequence[Sequence[str]], right: frozense
     return "\n".join(_line(line, widths, right) for line in lines)
 
 
+def in_columns(cells: Sequence[str], room: int) -> list[str]:
+    """Lines with the cells one below the other, in as many columns as fit into so many columns of a terminal."""
+    widest = max(map(width, cells)) + len(GAP)
+    height = -(-len(cells) // max(room // widest, 1))
+    lines = [cells[start::height] for start in range(height)]
+    return ["".join(cell + " " * (widest - width(cell)) for cell in line).rstrip() for line in lines]
+
+
 def visible(text: str) -> str:
     """The text on one line, without what would command a terminal or turn its direction (each becomes `?`)."""
     return "".join("?" if _is_commanding(mark) else mark for mark in text)

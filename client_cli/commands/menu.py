@@ -7,6 +7,7 @@ thing, and the menu shows it before it takes it.
 from __future__ import annotations
 
 import shlex
+import shutil
 import sys
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -14,6 +15,7 @@ from typing import Final
 
 import click
 
+from client_cli import text
 from client_cli.app import App
 from client_cli.framework import command, pass_app
 from client_cli.output import Form
@@ -162,7 +164,11 @@ class Menu:
     def _choose(self, title: str, choices: Sequence[Choice]) -> Choice | None:
         """The choice, or None to quit; asks until it is one."""
         lines = [f"{number:>3}  {self._say(choice.label)}" for number, choice in enumerate(choices, 1)]
-        self._print("\n".join(["", title, *lines, f"  0  {self._say('Quit')}"]))
+        lines.append(f"{0:>3}  {self._say('Quit')}")
+        screen = shutil.get_terminal_size()
+        if len(lines) > screen.lines // 2:  # leave room for what the last choice has printed
+            lines = text.in_columns(lines, screen.columns)
+        self._print("\n".join(["", title, *lines]))
         while True:
             answer = self._ask("Your choice: ")
             if answer in ("0", "q"):
@@ -174,8 +180,8 @@ class Menu:
     def _complete(self, choice: Choice) -> list[str]:
         words, options = list(choice.words), []
         for question in choice.questions:
-            text, dashes, option = question.partition("--")
-            answer = self._ask(text)
+            words_of_it, dashes, option = question.partition("--")
+            answer = self._ask(words_of_it)
             if dashes and answer:
                 options += [f"--{option}", answer]
             elif not dashes:

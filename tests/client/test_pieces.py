@@ -251,3 +251,9 @@ def test_the_state_directory_follows_xdg() -> None:
     assert state_directory({"XDG_STATE_HOME": "/state"}) == Path("/state/youku")
     for relative in ({}, {"XDG_STATE_HOME": "relative"}, {"XDG_STATE_HOME": ""}):
         assert state_directory(relative) == Path.home() / ".local" / "state" / "youku"
+
+
+def test_cells_stand_in_as_many_columns_as_fit() -> None:
+    cells = ["1  one", "2  二", "3  three", "4  four", "0  quit"]
+    assert text.in_columns(cells, 24) == ["1  one    4  four", "2  二     0  quit", "3  three"]
+    assert text.in_columns(cells, 10) == cells
