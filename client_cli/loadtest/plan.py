@@ -25,6 +25,7 @@ from youku_evloop.errors import BadRequest
 MIXED: Final = "mixed"
 DEFAULT_WEIGHTS: Final[Mapping[str, float]] = {"browse": 70.0, "download": 15.0, "login": 10.0, "upload": 5.0}
 """Of `mixed`, unless somebody says otherwise: most people look around most of the time."""
+WHAT: Final = ("scenario", "weights")
 BUILT_IN: Final = ("ping", "browse", "login", "download", "upload")
 MOST_CLIENTS: Final = 100_000
 MOST_USERS: Final = 10_000
@@ -79,7 +80,10 @@ def read_plan(options: Mapping[str, Any], file: Path | None) -> Plan:
     """`options` by the names of SETTINGS, as they were written; raises `BadRequest`."""
     document = {} if file is None else _load(file)
     own = {name: _steps(name, body) for name, body in _table(document, "scenarios").items()}
-    written = {**_settings(document), **{name: value for name, value in options.items() if value not in (None, ())}}
+    said = {name: value for name, value in options.items() if value not in (None, ())}
+    written = {**_settings(document), **said}
+    if "scenario" in said or "weights" in said:  # either says what is played, instead of what the file says
+        written = {name: value for name, value in written.items() if name not in WHAT or name in said}
     values = {name: _parsed(name, value) for name, value in written.items()}
     values["weights"] = _weights(values.pop("scenario", None), values.pop("weights", None), set(own))
     values.setdefault("users", min(values.get("clients", 10), USERS))

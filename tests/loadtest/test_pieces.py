@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 import random
+import re
 from itertools import pairwise
 from pathlib import Path
 from typing import Any
@@ -32,6 +33,7 @@ from client_cli.loadtest.scram import ROUNDS, Exchange, Keys
 from client_cli.loadtest.target import require_permission
 from client_cli.loadtest.thresholds import parse_threshold
 from client_cli.loadtest.transfers import STRETCH, TAG_SIZE, Content
+from tests.support.server import CHECKOUT
 from youku_evloop.errors import BadRequest, Forbidden, LoginFailed
 from youku_evloop.kernel.loop import Loop
 
@@ -276,6 +278,15 @@ def test_options_win_over_the_file(tmp_path: Path) -> None:
     assert dict(plan.weights) == {"own": 2.0, "ping": 1.0}
     assert [step.kind for step in plan.own["own"]] == ["ask", "pause", "run"]
     assert len(plan.fail_if) == 1
+    assert dict(read_plan({"scenario": "own"}, file).weights) == {"own": 1.0}
+    assert dict(read_plan({"weights": "own=3"}, file).weights) == {"own": 3.0}
+
+
+def test_the_file_that_the_page_shows_is_right(tmp_path: Path) -> None:
+    [shown] = re.findall(r"^```toml\n(.*?)^```$", (CHECKOUT / "docs" / "loadtest.md").read_text(), re.M | re.S)
+    file = tmp_path / "evening.toml"
+    file.write_text(shown)
+    assert dict(read_plan({}, file).weights) == {"browse": 6.0, "collector": 1.0}
 
 
 def test_mixed_is_a_bit_of_everything() -> None:

@@ -13,7 +13,7 @@ from xml.etree import ElementTree
 import pytest
 
 from tests.client.command import on_a_terminal
-from tests.support.server import Outcome, Person, RunningServer, eventually, finish
+from tests.support.server import PROGRAMS, Outcome, Person, RunningServer, eventually, finish, run
 from youku_evloop import orm
 from youku_evloop.errors import ExitCode
 
@@ -335,6 +335,18 @@ def test_the_report_is_one_page_that_needs_nothing_else(admin: Person, tmp_path:
     assert not attributes & {"href", "src", "srcset", "{http://www.w3.org/1999/xlink}href"}
     assert "url(" not in page.read_text() and "@import" not in page.read_text()
     assert len(tree.findall(".//{http://www.w3.org/1999/xhtml}figure")) == 6
+
+
+def test_more_clients_than_the_system_allows_are_refused_in_one_line(admin: Person) -> None:
+    command = ["prlimit", "--nofile=200:200", str(PROGRAMS / "youku"), "loadtest", "--clients", "1000"]
+    refused = run(command, admin.environment)
+    assert refused.code == ExitCode.USAGE
+    assert "1000 clients need" in refused.stderr and len(refused.stderr.splitlines()) == 1
+
+
+def test_a_soft_limit_is_raised(admin: Person) -> None:
+    command = ["prlimit", "--nofile=100:1000", str(PROGRAMS / "youku"), "loadtest", "--clients", "300"]
+    assert run([*command, "--requests", "600"], admin.environment).code == ExitCode.OK
 
 
 def test_a_report_that_cannot_be_written_is_said_before_the_test(admin: Person) -> None:
