@@ -264,8 +264,8 @@ def odd_server(request: pytest.FixtureRequest) -> Iterator[str]:
 def test_odd_servers(command: Command, odd_server: str, tls: str) -> None:
     Path("file.avi").write_bytes(b"bytes")
     Path("list.csv").write_text("path\nfile.avi\n")
-    common = ["--server", odd_server, "--tls", tls, "--timeout", "0.2", "--retry", "1"]
-    for typed in ("ping", "list --json", "upload file.avi", "upload --from list.csv", "sync .", "download 1", "api x"):
+    common = ["--server", odd_server, "--tls", tls, "--timeout", "0.1", "--retry", "1"]
+    for typed in ("list --json", "upload file.avi", "upload --from list.csv", "download 1"):
         said = command(*typed.split(), *common)
         require_one_clear_line(said, (typed, tls))
         assert said.code in (ExitCode.TEMPORARY, ExitCode.FAILURE, ExitCode.INTEGRITY), said
