@@ -209,6 +209,7 @@ MISHAPS: Final[dict[str, str]] = {
     ),
     "{} took the connection and closed it without a word: is it a Youku server?": "{} 接受连接后立即关闭：它是优酷服务器吗？",
     "The server at {} has said nothing for {} s.": "服务器 {} 已有 {} 秒没有应答。",
+    "{} has not answered in {} s: is it a Youku server?": "{} 在 {} 秒内没有应答：它是 Youku 服务器吗？",
     "{} took the connection but said nothing for {} s: is it a Youku server?": (
         "{} 接受了连接但 {} 秒没有应答：它是优酷服务器吗？"
     ),

@@ -417,6 +417,7 @@ class Client(Member, Administration):
             reply = connection.request(
                 "hello",
                 timeout=min(self._timeout, HELLO_TIMEOUT),
+                within=HELLO_TIMEOUT,
                 protocol=PROTOCOL,
                 client=f"youku/{__version__}",
                 token=self.token,

@@ -13,6 +13,7 @@ from __future__ import annotations
 
 import select
 import socket
+import time
 from collections import deque
 from collections.abc import Callable
 from typing import Any, Final
@@ -125,13 +126,16 @@ class Connection:
             return False
         return self.usable and self._goodbye is None and not self._replies
 
-    def request(self, op: str, /, *, timeout: float | None = None, **arguments: Any) -> dict[str, Any]:
+    def request(
+        self, op: str, /, *, timeout: float | None = None, within: float | None = None, **arguments: Any
+    ) -> dict[str, Any]:
         """Send one command and wait for its reply; raises the error that it answers.
 
-        `timeout`: seconds that the server may take to begin its answer, where that is longer than usual.
+        `timeout`: seconds that the server may take to begin its answer, where that is longer than usual. `within`:
+        seconds after which the whole answer has to be here, for a server that is not known to be one.
         """
         self.send_request(op, **arguments)
-        return self.receive(timeout)
+        return self.receive(timeout, within)
 
     def send_request(self, op: str, /, *, body: int = 0, **arguments: Any) -> None:
         """Send one command without waiting; `body` bytes have to follow by `send_body`."""
@@ -153,10 +157,14 @@ class Connection:
         self._send(data, more=False)
         self._owed -= len(data)
 
-    def receive(self, timeout: float | None = None) -> dict[str, Any]:
+    def receive(self, timeout: float | None = None, within: float | None = None) -> dict[str, Any]:
         """The next reply, waiting for it; raises the error that it is."""
         self._parse()
+        started = time.monotonic()
         while not self._replies:
+            if within is not None and time.monotonic() - started > within:  # it trickles, and never comes to an end
+                self._lost = True
+                raise TimedOut(f"{self.peer} has not answered in {within:g} s: is it a Youku server?", server=self.peer)
             self._wait(select.POLLIN, timeout)
             self._fill()
         return self._next_reply()

@@ -12,7 +12,7 @@ from client_cli.framework import command, pass_app
 from client_cli.output import Form
 from youku_evloop.errors import BadRequest, NotLoggedIn
 
-OURS: Final = frozenset({"id", "op", "body", "timeout", "reading"})
+OURS: Final = frozenset({"id", "op", "body", "timeout", "reading", "within"})
 """Fields that the client sets."""
 
 

@@ -273,6 +273,23 @@ def test_odd_servers(command: Command, odd_server: str, tls: str) -> None:
             assert json.loads(said.err.splitlines()[-1])["error"] in BY_CODE
 
 
+def trickle(link: socket.socket) -> None:
+    """A frame that is always about to end: no silence is long enough to give up."""
+    link.sendall(b"\x00\x00\xff\xff")
+    while True:
+        link.sendall(b"{")
+        threading.Event().wait(0.02)
+
+
+@pytest.mark.parametrize("odd_server", [trickle], ids=["trickle"], indirect=True)
+def test_a_server_that_trickles_is_not_waited_for(
+    command: Command, odd_server: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("client_cli.client.HELLO_TIMEOUT", 0.2)
+    said = command("ping", "--server", odd_server)
+    assert (said.code, "has not answered in 0.2 s" in said.err) == (ExitCode.TEMPORARY, True)
+
+
 def test_a_closed_port(command: Command) -> None:
     with socket.create_server(("127.0.0.1", 0)) as listener:
         address = f"127.0.0.1:{listener.getsockname()[1]}"
