@@ -109,7 +109,7 @@ class Connection:
     @property
     def usable(self) -> bool:
         """Whether the next request may be sent: nobody owes anybody anything, and nothing went wrong."""
-        at_rest = not self._expected and not self._owed and self._decoder.state is FrameState.HEADER
+        at_rest = not self._expected and not self._owed and self._decoder.state is FrameState.FRAME
         return at_rest and not self._lost
 
     @property

@@ -76,7 +76,7 @@ MACHINES: Final = (
         "The frames",
         "youku_evloop/wire/frames.py",
         "Where the decoder is in the stream, at either end.",
-        FrameState.HEADER,
+        FrameState.FRAME,
         FRAME_TRANSITIONS,
     ),
     Machine(

@@ -33,7 +33,7 @@ class Machine:
 
 
 MACHINES = {
-    "frames": Machine(FRAME_TRANSITIONS, FrameState, FrameEvent, FrameState.HEADER, frozenset({FrameState.BROKEN})),
+    "frames": Machine(FRAME_TRANSITIONS, FrameState, FrameEvent, FrameState.FRAME, frozenset({FrameState.BROKEN})),
     "connection": Machine(
         CONNECTION_TRANSITIONS,
         ConnectionState,

@@ -16,6 +16,7 @@ attribute (the number of body bytes), or raises `BrokenFrame`.
 
 from __future__ import annotations
 
+import struct
 from collections.abc import Callable, Mapping
 from enum import Enum
 from typing import Any, Final, Generic, Protocol, TypeVar
@@ -28,38 +29,33 @@ from youku_evloop.machine import Name, step
 MAX_FRAME: Final = 64 * 1024
 """Bytes of one payload. Bulk data travels in bodies, so this is ample, and it bounds what a stranger makes us hold."""
 
-HEADER_SIZE: Final = 4
+LENGTH: Final = struct.Struct(">I")
+HEADER_SIZE: Final = LENGTH.size
 TLS_HANDSHAKE: Final = 0x16
 
 
 class FrameState(Name):
     """Where the decoder is in the stream."""
 
-    HEADER = "header"
-    PAYLOAD = "payload"
+    FRAME = "frame"
     BODY = "body"
     BROKEN = "broken"
 
 
 class FrameEvent(Name):
-    """What moves the decoder on."""
+    """What moves the decoder on; a message without a body leaves it where it is."""
 
-    LENGTH_READ = "length read"
-    MESSAGE_READ = "message read"
     BODY_ANNOUNCED = "message with a body read"
     BODY_READ = "body read"
     BREACH = "rules broken"
 
 
-HEADER, PAYLOAD, BODY, BROKEN = FrameState
-LENGTH_READ, MESSAGE_READ, BODY_ANNOUNCED, BODY_READ, BREACH = FrameEvent
+FRAME, BODY, BROKEN = FrameState
+BODY_ANNOUNCED, BODY_READ, BREACH = FrameEvent
 FRAME_TRANSITIONS: Final[Mapping[tuple[FrameState, FrameEvent], FrameState]] = {
-    (HEADER, LENGTH_READ): PAYLOAD,
-    (HEADER, BREACH): BROKEN,
-    (PAYLOAD, MESSAGE_READ): HEADER,
-    (PAYLOAD, BODY_ANNOUNCED): BODY,
-    (PAYLOAD, BREACH): BROKEN,
-    (BODY, BODY_READ): HEADER,
+    (FRAME, BODY_ANNOUNCED): BODY,
+    (FRAME, BREACH): BROKEN,
+    (BODY, BODY_READ): FRAME,
 }
 
 
@@ -89,20 +85,19 @@ class FrameDecoder(Generic[MessageT]):
     Holds at most what one `feed` brought beyond the last whole message; at rest it holds nothing.
     """
 
-    __slots__ = ("_buffer", "_parse", "_payload_size", "_position", "body_left", "state")
+    __slots__ = ("_buffer", "_parse", "_position", "body_left", "state")
 
     def __init__(self, parse: Callable[[bytes], MessageT]) -> None:
-        self.state = HEADER
+        self.state = FRAME
         self.body_left = 0
         self._parse = parse
         self._buffer = b""
         self._position = 0
-        self._payload_size = 0
 
     @property
     def at_boundary(self) -> bool:
         """Whether the stream may end here without cutting a message or a body in two."""
-        return self.state is HEADER and not self._buffer
+        return self.state is FRAME and not self._buffer
 
     @property
     def buffered(self) -> int:
@@ -119,21 +114,27 @@ class FrameDecoder(Generic[MessageT]):
 
         Raises `BrokenFrame` when the bytes break the rules, and then on every further call.
         """
-        available = len(self._buffer) - self._position
-        if self.state is HEADER:
-            if available < HEADER_SIZE:
-                return NEED_DATA
-            self._read_length(self._take(HEADER_SIZE))
-            available -= HEADER_SIZE
-        if self.state is PAYLOAD:
-            return NEED_DATA if available < self._payload_size else self._message(self._take(self._payload_size))
+        buffer, start = self._buffer, self._position + HEADER_SIZE
         if self.state is BROKEN:
             raise BrokenFrame("This connection is over: it sent a broken frame. Open a new one.")
-        return NEED_DATA
+        if self.state is BODY or len(buffer) < start:
+            return NEED_DATA
+        (size,) = LENGTH.unpack_from(buffer, self._position)
+        if size > MAX_FRAME:
+            raise self._too_long(size)
+        end = start + size
+        if len(buffer) < end:
+            return NEED_DATA
+        message = self._parsed(self._take(start, end))
+        if message.body:
+            self.body_left = message.body
+            self.state = step(FRAME_TRANSITIONS, FRAME, BODY_ANNOUNCED)
+        return message
 
     def buffered_body(self) -> bytes:
         """The part of the outstanding body that came in with its frame; it counts as received."""
-        data = self._take(min(self.buffered, self.body_left))
+        position = self._position
+        data = self._take(position, position + min(self.buffered, self.body_left))
         self.body_received(len(data))
         return data
 
@@ -145,32 +146,25 @@ class FrameDecoder(Generic[MessageT]):
         if self.state is BODY and not self.body_left:
             self.state = step(FRAME_TRANSITIONS, BODY, BODY_READ)
 
-    def _take(self, count: int) -> bytes:
-        position, buffer = self._position, self._buffer
-        end = position + count
-        if end == len(buffer):
+    def _take(self, start: int, end: int) -> bytes:
+        """These bytes of the buffer, which goes on behind them."""
+        data = self._buffer[start:end]
+        if end == len(self._buffer):
             self._buffer, self._position = b"", 0
         else:
             self._position = end
-        return buffer[position:end]
+        return data
 
-    def _read_length(self, header: bytes) -> None:
-        size = int.from_bytes(header, "big")
-        if size > MAX_FRAME:
-            self.state = step(FRAME_TRANSITIONS, HEADER, BREACH)
-            raise BrokenFrame(_explain(header, size), limit=MAX_FRAME)
-        self._payload_size = size
-        self.state = step(FRAME_TRANSITIONS, HEADER, LENGTH_READ)
+    def _too_long(self, size: int) -> BrokenFrame:
+        self.state = step(FRAME_TRANSITIONS, FRAME, BREACH)
+        return BrokenFrame(_explain(LENGTH.pack(size), size), limit=MAX_FRAME)
 
-    def _message(self, payload: bytes) -> MessageT:
+    def _parsed(self, payload: bytes) -> MessageT:
         try:
-            message = self._parse(payload)
+            return self._parse(payload)
         except BrokenFrame:
-            self.state = step(FRAME_TRANSITIONS, PAYLOAD, BREACH)
+            self.state = step(FRAME_TRANSITIONS, FRAME, BREACH)
             raise
-        self.body_left = body = message.body
-        self.state = step(FRAME_TRANSITIONS, PAYLOAD, BODY_ANNOUNCED if body else MESSAGE_READ)
-        return message
 
 
 def _explain(header: bytes, size: int) -> str:
@@ -189,4 +183,4 @@ def encode_frame(fields: Mapping[str, Any]) -> bytes:
     payload = _encoder.encode(fields)
     if len(payload) > MAX_FRAME:
         raise ValueError(f"a message of {len(payload)} bytes does not fit a frame of {MAX_FRAME}")
-    return len(payload).to_bytes(HEADER_SIZE, "big") + payload
+    return LENGTH.pack(len(payload)) + payload
