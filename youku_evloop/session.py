@@ -162,7 +162,10 @@ class Session:
             self._advance(E.REQUEST)
         if self._current is None:
             self._current = message
-            self._desk.library.spawn(self._serve)
+            if self._needs_task(message):
+                self._desk.library.spawn(self._serve)
+            else:
+                self._serve_at_once(message)
             return
         if self._queue is None:
             self._queue = deque()
@@ -315,6 +318,23 @@ class Session:
 
     # -- one request after the other
 
+    def _needs_task(self, request: Request | Rejected) -> bool:
+        """Whether anything that comes of it may have to wait."""
+        command = self._desk.commands.get(type(request))  # type: ignore[arg-type]  # not there: rejected
+        if command is None or command.waits or request.body or not self._connection.takes_replies:
+            return True
+        signals = self._desk.library.signals
+        return bool(signals.request_started.receivers or signals.request_finished.receivers)
+
+    def _serve_at_once(self, request: Request | Rejected) -> None:
+        """As `_serve`, in the loop itself, which a switch to a task and back would cost as much again."""
+        try:
+            self._answer(request)
+        finally:
+            self._current = None
+        if self.state is LEAVING:
+            self.library.spawn(self._conclude)
+
     def _serve(self) -> None:
         try:
             while self._current is not None:
@@ -327,6 +347,10 @@ class Session:
             log.exception("%s: the conversation failed", self._connection.peer)
             self._current = None
             self._connection.close()
+        self._conclude()
+
+    def _conclude(self) -> None:
+        """Where nothing more comes, end it."""
         if self._connection.state is CLOSED:
             self._release_claims()
         elif self.state is LEAVING:
@@ -345,7 +369,9 @@ class Session:
     def _answer(self, request: Request | Rejected) -> None:
         connection, desk = self._connection, self._desk
         name = REJECTED if isinstance(request, Rejected) else desk.commands[type(request)].name
-        began, moved = perf_counter(), connection.moved
+        level = logging.DEBUG if name in FREQUENT else logging.INFO
+        is_logged = access_log.isEnabledFor(level)
+        began, moved = perf_counter(), connection.moved if is_logged else 0
         desk.set_label(name)
         signals = desk.library.signals
         if signals.request_started.receivers:
@@ -365,8 +391,7 @@ class Session:
             if signals.request_finished.receivers:
                 facts = {**self._request_facts(name), "seconds": seconds, "outcome": outcome}
                 signals.send("request_finished", **facts)
-            level = logging.DEBUG if name in FREQUENT else logging.INFO
-            if access_log.isEnabledFor(level):
+            if is_logged:
                 self._log(level, name, seconds, connection.moved - moved, outcome)
 
     def _request_facts(self, name: str) -> dict[str, Any]:

@@ -147,7 +147,7 @@ class Workshop:
             raise RuntimeError("on purpose")
 
         rows = (
-            Command(Ping, Access.ANYONE, lambda call, arguments: {}),
+            Command(Ping, Access.ANYONE, lambda call, arguments: {}, waits=False),
             Command(Echo, Access.ANYONE, lambda call, arguments: {"text": arguments.text * arguments.times}),
             Command(Wait, Access.ANYONE, self.wait),
             Command(Fail, Access.ANYONE, fail),

@@ -46,6 +46,27 @@ def test_a_slow_request_delays_those_behind_it_and_nobody_else(house: House, wor
 
 
 @in_the_loop
+def test_a_command_that_never_waits_is_answered_without_a_task(house: House) -> None:
+    spawned: list[object] = []
+    spawn, house.desk.library.spawn = house.loop.spawn, spawned.append
+    assert house.connect().ask("ping")["ok"] is True
+    house.desk.library.spawn = spawn
+    assert not spawned
+
+
+@in_the_loop
+def test_a_receiver_of_signals_gets_a_task_to_run_in(house: House) -> None:
+    heard: list[bool] = []
+
+    def listen(_name: str, **_facts: object) -> None:
+        heard.append(house.loop.tasks.may_start())
+
+    house.desk.library.signals.request_finished.connect(listen)
+    assert house.connect().ask("ping")["ok"] is True
+    assert heard == [False]
+
+
+@in_the_loop
 def test_what_goes_wrong_with_a_request_is_its_reply_and_the_conversation_goes_on(house: House) -> None:
     peer = house.connect()
     assert peer.ask("fail")["error"] == "internal"

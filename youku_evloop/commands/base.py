@@ -85,6 +85,8 @@ class Command:
     access: Access
     run: Callable[[Call, Any], Results | None]
     takes_body: bool = False
+    waits: bool = True
+    """Whether it may wait, for a database, a disk or another task; one that never does is answered without a task."""
 
     name: str = field(init=False)
     """As requests name it."""

@@ -44,6 +44,6 @@ def hello(call: Call, arguments: Hello) -> Results:
 
 COMMANDS: Final = (
     Command(Hello, Access.ANYONE, hello),
-    Command(Ping, Access.ANYONE, lambda call, arguments: {}),
+    Command(Ping, Access.ANYONE, lambda call, arguments: {}, waits=False),
     Command(ServerStats, Access.ADMIN, lambda call, arguments: call.inspect()),
 )

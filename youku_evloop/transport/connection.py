@@ -122,6 +122,11 @@ class Connection:
         """Bytes that have been read, written, or queued to be written, but for files, which count as they leave."""
         return self.bytes_in + self.bytes_out + self._writes.size
 
+    @property
+    def takes_replies(self) -> bool:
+        """Whether the client takes them as fast as they are made: `drained` would not wait."""
+        return self._writes.size <= self._transport.limits.write_high
+
     # -- what the owner does
 
     def write(self, data: bytes) -> None:
