@@ -6,9 +6,10 @@ A plot has no script. Hovering over a moment shows its numbers, as the browser's
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from html import escape
+from itertools import groupby
 from typing import Final
 
 WIDTH: Final = 640
@@ -53,7 +54,7 @@ class Axis:
 
 @dataclass(frozen=True, slots=True)
 class Series:
-    """One line; `colour` is the name of a variable of the page."""
+    """One line; `colour` is the name of a variable of the page. A value that is not a number is a gap."""
 
     name: str
     colour: str
@@ -159,14 +160,25 @@ def _grid(x: Axis, y: Axis, say: Say, say_x: Say | None = None) -> list[str]:
 
 
 def _line(series: Series, x: Axis, y: Axis, *, fill: bool) -> str:
-    places = [(x.place(when), y.place(value)) for when, value in series.points]
-    if not places:
-        return ""
+    return "".join(_stretch(list(points), series.colour, x, y, fill=fill) for points in _runs(series))
+
+
+def _runs(series: Series) -> Iterator[Iterator[tuple[float, float]]]:
+    """The points between the gaps."""
+    for is_gap, points in groupby(series.points, lambda point: math.isnan(point[1])):
+        if not is_gap:
+            yield points
+
+
+def _stretch(points: Points, colour: str, x: Axis, y: Axis, *, fill: bool) -> str:
+    places = [(x.place(when), y.place(value)) for when, value in points]
     path = " ".join(f"{across},{up}" for across, up in places)
-    drawn = f'<polyline points="{path}" stroke="var(--{series.colour})"/>'
+    if len(places) == 1:
+        return f'<circle cx="{places[0][0]}" cy="{places[0][1]}" r="2" fill="var(--{colour})"/>'
+    drawn = f'<polyline points="{path}" stroke="var(--{colour})"/>'
     if fill:
         area = f"{places[0][0]},{y.begin} {path} {places[-1][0]},{y.begin}"
-        drawn = f'<polygon points="{area}" fill="var(--{series.colour})"/>{drawn}'
+        drawn = f'<polygon points="{area}" fill="var(--{colour})"/>{drawn}'
     return drawn
 
 
@@ -174,8 +186,9 @@ def _end_labels(series: Sequence[Series], y: Axis) -> list[str]:
     """The name of each line beside its end, moved apart where they would lie on each other."""
     drawn = []
     lowest = float(HEIGHT)
-    for one in sorted((one for one in series if one.points), key=lambda one: one.points[-1][1]):
-        lowest = min(y.place(one.points[-1][1]) + 4, lowest - LABEL_HEIGHT)
+    last = [(one, [value for _, value in one.points if not math.isnan(value)][-1:]) for one in series]
+    for one, values in sorted((pair for pair in last if pair[1]), key=lambda pair: pair[1]):
+        lowest = min(y.place(values[0]) + 4, lowest - LABEL_HEIGHT)
         drawn.append(
             f'<text class="label" x="{WIDTH - RIGHT + 6}" y="{lowest:.1f}" style="fill: var(--{one.colour})">'
             f"{escape(one.name)}</text>"

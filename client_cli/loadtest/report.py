@@ -5,6 +5,7 @@ No script, no font and no picture from elsewhere; light or dark as the reader's 
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping, Sequence
 from html import escape
 from typing import Any, Final
@@ -36,7 +37,8 @@ p { margin: .25rem 0; }
 .tiles { grid-template-columns: repeat(auto-fit, minmax(140px, 1fr)); }
 .plots { grid-template-columns: repeat(auto-fit, minmax(min(100%, 460px), 1fr)); }
 .tile, figure, section { background: var(--card); border: 1px solid var(--line); border-radius: 10px; padding: 1rem; }
-.tile b { display: block; font-size: 1.4rem; font-weight: 600; line-height: 1.3; font-variant-numeric: tabular-nums; }
+.tile b { display: block; font-size: 1.25rem; white-space: nowrap; font-weight: 600; line-height: 1.3;
+  font-variant-numeric: tabular-nums; }
 .tile span { color: var(--soft); font-size: .85rem; }
 .bad b, td.bad { color: var(--red); }
 .good b, td.good { color: var(--green); }
@@ -146,9 +148,9 @@ def _throughput(windows: Sequence[Mapping[str, Any]], moments: Sequence[Moment],
 
 
 def _latency(windows: Sequence[Mapping[str, Any]], moments: Sequence[Moment], x: plots.Axis) -> str:
-    answered = [window for window in windows if window["rate"]]
     series = [
-        Series(name, colour, [(_middle(window), window[name]) for window in answered]) for name, colour in LATENCIES
+        Series(name, colour, [(_middle(window), window[name] if window["rate"] else math.nan) for window in windows])
+        for name, colour in LATENCIES
     ]
     y = plots.log_axis([value for one in series for _, value in one.points], HEIGHT - BOTTOM, TOP)
     return plots.lines("Latency over time", series, x, y, _time, moments)

@@ -432,6 +432,13 @@ def test_a_logarithmic_axis_holds_all_values(values: list[float]) -> None:
     assert all(0 <= axis.place(value) <= 100 for value in values)
 
 
+def test_where_nothing_was_answered_a_line_has_a_gap() -> None:
+    points = [(0.0, 1.0), (1.0, 2.0), (2.0, math.nan), (3.0, 2.0), (4.0, 1.0), (5.0, math.nan), (6.0, 3.0)]
+    series = [plots.Series("p50", "blue", points), plots.Series("p99", "red", [(0.0, math.nan)])]
+    drawn = plots.lines("Latency", series, plots.time_axis(6), plots.value_axis(3), str, [])
+    assert (drawn.count("<polyline"), drawn.count("<circle"), drawn.count("nan")) == (2, 1, 0)
+
+
 @given(st.lists(st.floats(0, 100), min_size=1))
 def test_the_bars_of_the_distribution_are_all_there_and_not_too_many(values: list[float]) -> None:
     bars = merged([list(bar) for bar in histogram_of(values).bars()])
