@@ -197,7 +197,7 @@ def test_a_reset_ends_a_connection_at_once_in_every_state(
     house: House, workshop: Workshop, begin: Callable[[Peer], None], state: S
 ) -> None:
     peer = house.connect(receive_buffer=2048)
-    house.connection._channel._sock.setsockopt(1, 7, 2048)  # type: ignore[attr-defined]  # SO_SNDBUF: little fits
+    house.connection._channel.setsockopt(1, 7, 2048)  # type: ignore[attr-defined]  # SO_SNDBUF: little fits
     begin(peer)
     house.loop.settle()
     assert house.is_in(state)

@@ -43,6 +43,9 @@ class Funnel:
     def fileno(self) -> int:
         return -1
 
+    def recv(self, count: int) -> bytes:
+        raise NotImplementedError
+
     def recv_into(self, buffer: memoryview, count: int) -> int:
         raise NotImplementedError
 
@@ -52,7 +55,7 @@ class Funnel:
     def unacknowledged(self) -> int:
         return 0
 
-    def shutdown(self) -> None: ...
+    def end_output(self) -> None: ...
 
     def abandon(self) -> None: ...
 
@@ -75,43 +78,40 @@ def ready(fd: int, offset: int, count: int) -> FileSegment:
     return segment
 
 
-def send_all(queue: WriteQueue, funnel: Funnel) -> None:
-    while queue and queue.send_some(funnel, NEVER):
-        pass
-
-
-def test_an_empty_queue_is_false_and_holds_nothing() -> None:
+def test_an_empty_queue_holds_nothing() -> None:
     queue = WriteQueue()
-    assert not queue and queue.size == 0 and not queue.sends_file
+    assert not queue.segments and queue.size == 0 and not queue.sends_file
 
 
 def test_small_replies_leave_together() -> None:
     queue, funnel = WriteQueue(), Funnel(NEVER)
     for number in range(100):
         queue.append(b"%d," % number)
-    send_all(queue, funnel)
+    queue.send(funnel, NEVER)
     assert funnel.calls == 1
     assert funnel.taken == b"".join(b"%d," % number for number in range(100))
-    assert not queue and queue.size == 0
+    assert not queue.segments and queue.size == 0
 
 
 def test_what_was_not_taken_is_offered_again_and_what_came_behind_it_later() -> None:
-    queue, funnel = WriteQueue(), Funnel(3, 2, NEVER)
+    queue, funnel = WriteQueue(), Funnel()
     queue.append(b"hello")
-    assert queue.send_some(funnel, NEVER) == 3
-    assert queue and queue.size == 2
+    funnel.takes = [3]
+    queue.send(funnel, NEVER)
+    assert queue.sent == 3 and queue.size == 2
     queue.append(b"world")
-    send_all(queue, funnel)
+    funnel.takes = [2, NEVER]
+    queue.send(funnel, NEVER)
     assert funnel.taken == b"helloworld"
 
 
 def test_a_channel_that_takes_nothing_changes_nothing() -> None:
     queue, funnel = WriteQueue(), Funnel()
     queue.append(b"hello")
-    assert queue.send_some(funnel, NEVER) == 0
-    assert queue and queue.size == 5
+    queue.send(funnel, NEVER)
+    assert queue.segments and queue.size == 5 and queue.sent == 0
     funnel.takes = [NEVER]
-    send_all(queue, funnel)
+    queue.send(funnel, NEVER)
     assert funnel.taken == b"hello"
 
 
@@ -123,7 +123,7 @@ def test_pieces_of_a_file_keep_their_place_between_replies(file: int) -> None:
     assert queue.sends_file
     queue.append(b":tail")
     assert not queue.sends_file and queue.size == 10
-    send_all(queue, funnel)
+    queue.send(funnel, NEVER)
     assert funnel.taken == b"head:" + bytes(range(10, 15)) + b":tail"
     assert segment.count == 0
 
@@ -132,7 +132,8 @@ def test_no_more_of_a_file_is_sent_at_once_than_the_limit(file: int) -> None:
     queue, funnel = WriteQueue(), Funnel(NEVER, NEVER, NEVER)
     segment = ready(file, 0, 100)
     queue.append_file(segment)
-    assert queue.send_some(funnel, 30) == 30
+    queue.send(funnel, 30)
+    assert queue.sent == 30
     assert (segment.offset, segment.count) == (30, 70)
 
 
@@ -141,32 +142,33 @@ def test_of_a_file_only_what_is_ready_is_sent(file: int) -> None:
     segment = FileSegment(file, 0, 100)
     queue.append_file(segment)
     queue.append(b"tail")
-    assert queue.waits_for_disk and queue.send_some(funnel, NEVER) == 0
+    queue.send(funnel, NEVER)
+    assert queue.waits_for_disk and queue.sent == 0
     segment.ready = 60
     assert not queue.waits_for_disk
-    send_all(queue, funnel)
+    queue.send(funnel, NEVER)
     assert len(funnel.taken) == 60 and queue.waits_for_disk
     segment.ready = 40
-    send_all(queue, funnel)
+    queue.send(funnel, NEVER)
     assert funnel.taken == bytes(range(100)) + b"tail"
-    assert not queue and not queue.waits_for_disk
+    assert not queue.segments and not queue.waits_for_disk
 
 
 def test_a_file_that_ends_early_is_an_error(file: int) -> None:
     queue, funnel = WriteQueue(), Funnel(*[NEVER] * 3)
     queue.append_file(ready(file, 1000, 100))
-    assert queue.send_some(funnel, NEVER) == 24
     with pytest.raises(EOFError, match="76 bytes"):
-        queue.send_some(funnel, NEVER)
+        queue.send(funnel, NEVER)
+    assert queue.sent == 24
 
 
 def test_not_everything_is_joined_at_once() -> None:
     queue, funnel = WriteQueue(), Funnel(*[NEVER] * 99)
     for _ in range(8):
         queue.append(b"x" * (GATHER // 2))
-    sent = queue.send_some(funnel, NEVER)
-    assert sent == GATHER
-    send_all(queue, funnel)
+    queue.send(funnel, 1)
+    assert queue.sent == GATHER
+    queue.send(funnel, NEVER)
     assert len(funnel.taken) == 4 * GATHER
 
 
@@ -188,8 +190,8 @@ def test_whatever_is_queued_leaves_in_order_however_it_is_taken(
         else:
             queue.append_file(ready(fd, *item))
             expected += content[item[0] : item[0] + item[1]]
-        queue.send_some(funnel, NEVER)
-    send_all(queue, funnel)
+        queue.send(funnel, NEVER)
+    queue.send(funnel, NEVER)
     os.close(fd)
     assert funnel.taken == expected
-    assert not queue and queue.size == 0
+    assert not queue.segments and queue.size == 0

@@ -77,7 +77,7 @@ def test_a_decoder_at_rest_holds_no_bytes() -> None:
     reader = decoder()
     reader.feed(PING * 100)
     drain(reader)
-    assert reader.buffered == 0 and reader._buffer == b""
+    assert reader.buffered == 0 and reader.unread == b""
 
 
 @given(st.lists(st.tuples(notes, st.one_of(st.just(b""), bodies)), max_size=6), st.lists(st.integers(0, 5000)))

@@ -32,10 +32,13 @@ class Channel(Protocol):
     def fileno(self) -> int:
         """The descriptor."""
 
-    def recv_into(self, buffer: memoryview, count: int) -> int:
+    def recv(self, count: int, /) -> bytes:
         """Read at most `count` bytes."""
 
-    def send(self, data: bytes) -> int:
+    def recv_into(self, buffer: memoryview, count: int, /) -> int:
+        """Read at most `count` bytes."""
+
+    def send(self, data: bytes, /) -> int:
         """Write; answers how many bytes were taken."""
 
     def send_file(self, fd: int, offset: int, count: int) -> int:
@@ -47,7 +50,7 @@ class Channel(Protocol):
     def unacknowledged(self) -> int:
         """How many of the bytes that were taken have not reached the peer."""
 
-    def shutdown(self) -> None:
+    def end_output(self) -> None:
         """Say that nothing more will be written."""
 
     def abandon(self) -> None:
@@ -57,30 +60,23 @@ class Channel(Protocol):
         """Give the descriptor back."""
 
 
-class PlainChannel:
-    """Bytes in the clear; a file goes from the page cache to the socket without passing through this process."""
+class PlainChannel(socket.socket):
+    """Bytes in the clear; a file goes from the page cache to the socket without passing through this process.
 
-    __slots__ = ("_sock",)
+    It is a socket instead of having one: reading and sending are the socket's own, with nothing in between.
+    """
+
+    __slots__ = ()
     empties: ClassVar[bool] = True
 
     def __init__(self, sock: socket.socket) -> None:
-        self._sock = sock
-
-    def fileno(self) -> int:
-        """The descriptor."""
-        return self._sock.fileno()
-
-    def recv_into(self, buffer: memoryview, count: int) -> int:
-        """Read at most `count` bytes."""
-        return self._sock.recv_into(buffer, count)
-
-    def send(self, data: bytes) -> int:
-        """Write; answers how many bytes were taken."""
-        return self._sock.send(data)
+        """Takes the descriptor over."""
+        super().__init__(sock.family, sock.type, sock.proto, sock.detach())
+        self.setblocking(False)
 
     def send_file(self, fd: int, offset: int, count: int) -> int:
         """Write from a file, by sendfile(2)."""
-        return os.sendfile(self._sock.fileno(), fd, offset, count)
+        return os.sendfile(self.fileno(), fd, offset, count)
 
     def pending(self) -> bool:
         """Never: what is here is in the socket."""
@@ -88,19 +84,15 @@ class PlainChannel:
 
     def unacknowledged(self) -> int:
         """How many of the bytes that were taken have not reached the peer."""
-        return _unacknowledged(self._sock)
+        return _unacknowledged(self)
 
-    def shutdown(self) -> None:
+    def end_output(self) -> None:
         """Say that nothing more will be written."""
-        self._sock.shutdown(socket.SHUT_WR)
+        self.shutdown(socket.SHUT_WR)
 
     def abandon(self) -> None:
         """Have `close` drop what is under way to the peer."""
-        self._sock.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, AT_ONCE)
-
-    def close(self) -> None:
-        """Give the descriptor back."""
-        self._sock.close()
+        self.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, AT_ONCE)
 
 
 class TlsChannel:
@@ -115,6 +107,13 @@ class TlsChannel:
     def fileno(self) -> int:
         """The descriptor."""
         return self._sock.fileno()
+
+    def recv(self, count: int) -> bytes:
+        """Read at most `count` bytes, of one record."""
+        try:
+            return self._sock.recv(count)
+        except (ssl.SSLWantReadError, ssl.SSLWantWriteError):
+            raise BlockingIOError from None
 
     def recv_into(self, buffer: memoryview, count: int) -> int:
         """Read at most `count` bytes, of one record."""
@@ -143,7 +142,7 @@ class TlsChannel:
         """How many of the bytes that were taken have not reached the peer, in their encrypted form."""
         return _unacknowledged(self._sock)
 
-    def shutdown(self) -> None:
+    def end_output(self) -> None:
         """Say that nothing more will be written, in TLS (so that it cannot be forged) and below it.
 
         What still comes is only dropped, so it is not decrypted any more.

@@ -29,7 +29,7 @@ from youku_evloop.kernel.tasks import Waiter
 from youku_evloop.machine import step
 from youku_evloop.transport.channels import Channel
 from youku_evloop.transport.owner import ConnectionLost, Owner
-from youku_evloop.transport.patience import Patience, Wait
+from youku_evloop.transport.patience import REPLY, Patience, Wait
 from youku_evloop.transport.states import (
     CLOSED,
     CONNECTION_TRANSITIONS,
@@ -82,7 +82,6 @@ class Connection:
         "accepted_at",
         "active_at",
         "bytes_in",
-        "bytes_out",
         "outcome",
         "owner",
         "peer",
@@ -97,7 +96,6 @@ class Connection:
         self.state = READING
         self.peer = peer
         self.bytes_in = 0
-        self.bytes_out = 0
         self.outcome = OK
         self.accepted_at = self.active_at = transport.loop.now
         self._transport = transport
@@ -116,6 +114,11 @@ class Connection:
     def age(self) -> float:
         """Seconds since it was accepted."""
         return self._transport.loop.now - self.accepted_at
+
+    @property
+    def bytes_out(self) -> int:
+        """Bytes that the socket has taken."""
+        return self._writes.sent
 
     @property
     def moved(self) -> int:
@@ -227,7 +230,7 @@ class Connection:
         loop = self._transport.loop
         self._patience.end()
         loop.unwatch(self._channel.fileno())
-        if self._writes:
+        if self._writes.segments:
             self._channel.abandon()
         self._channel.close()
         self._transport.connections.discard(self)
@@ -263,16 +266,15 @@ class Connection:
             self._read_and_drop()
 
     def _read_frames(self) -> None:
-        buffer = self._transport.buffer
         try:
-            count = self._channel.recv_into(buffer, FRAME_READ)
+            data = self._channel.recv(FRAME_READ)
         except BlockingIOError:
             return
-        if not count:
+        if not data:
             self._input_ended()
             return
-        self.bytes_in += count
-        self._decoder.feed(buffer[:count])
+        self.bytes_in += len(data)
+        self._decoder.feed(data)
         self._deliver()
 
     def _read_body(self) -> None:
@@ -318,24 +320,24 @@ class Connection:
         """Hand the messages that are here to the owner, though not so many that the others wait for it; replies they
         cause at once leave together.
         """
-        budget = self._transport.limits.pipeline
+        decoder, budget = self._decoder, self._transport.limits.pipeline
         self._gathering = True
         try:
-            while self.state is READING and (message := self._decoder.next_message()) is not NEED_DATA:
+            while decoder.unread and self.state is READING and (message := decoder.next_message()) is not NEED_DATA:
                 self.active_at = self._transport.loop.now
                 budget -= 1
                 if message.body:
                     self._advance(E.HOLD)
                 self.owner.message_received(message)
-                if not budget and self.state is READING and self._decoder.buffered:
+                if not budget and self.state is READING and decoder.unread:
                     self._pause()
         except BrokenFrame as breach:
             self._end_input(breach)
         finally:
             self._gathering = False
-        if self._writes:
+        if self._writes.segments:
             self._flush()
-        if not self._decoder.at_boundary:
+        if decoder.unread:
             self._expect_the_rest()
 
     def _expect_the_rest(self) -> None:
@@ -368,23 +370,17 @@ class Connection:
             self._sink, self._sink_error = None, error
 
     def _flush(self) -> None:
-        budget = self._transport.limits.turn
         try:
-            while self._writes and budget > 0:
-                sent = self._writes.send_some(self._channel, budget)
-                if not sent:
-                    break
-                self.bytes_out += sent
-                budget -= sent
+            self._writes.send(self._channel, self._transport.limits.turn)
         except (OSError, EOFError):
             self.close(LOST)
             return
-        if self._writes:
-            if self._patience.wait is not Wait.REPLY:
-                self._patience.begin(Wait.REPLY)
+        if self._writes.segments:
+            if self._patience.wait is not REPLY:
+                self._patience.begin(REPLY)
         elif self.state is FLUSHING:
             self._linger()
-        elif self._patience.wait is Wait.REPLY:
+        elif self._patience.wait is REPLY:
             self._patience.begin(self.current_wait())
         self._update_interest()
         if self._waiter is not None and self.state is not RECEIVING and self._writes_are_short():
@@ -394,7 +390,7 @@ class Connection:
         self._advance(E.FLUSHED)
         self._patience.begin(Wait.LINGER)
         try:
-            self._channel.shutdown()
+            self._channel.end_output()
         except OSError:
             self.close()
 
@@ -402,7 +398,7 @@ class Connection:
         if self.state is CLOSED:
             return
         interest = (READ if self.state in INTERESTED else 0) | (
-            WRITE if self._writes and not self._writes.waits_for_disk else 0
+            WRITE if self._writes.segments and not self._writes.waits_for_disk else 0
         )
         if interest != self._interest:
             self._interest = interest
@@ -448,8 +444,8 @@ class Connection:
         """What this is waiting for."""
         if self.state is LINGERING:
             return Wait.LINGER
-        if self._writes:
-            return Wait.REPLY
+        if self._writes.segments:
+            return REPLY
         if self.state is RECEIVING:
             return Wait.BODY
         if self.owner.busy:
@@ -460,13 +456,13 @@ class Connection:
 
     def moved_for(self, wait: Wait) -> int:
         """What has come from the client, or has reached it: our own socket may hold minutes of a slow one's reading."""
-        return self.bytes_out - self._channel.unacknowledged() if wait is Wait.REPLY else self.bytes_in
+        return self.bytes_out - self._channel.unacknowledged() if wait is REPLY else self.bytes_in
 
     def give_up(self, wait: Wait) -> bool:
         """Let go of the client; whether it is given the time to hear why."""
         if wait is Wait.LINGER:
             self.close()
-        elif wait is Wait.REPLY:
+        elif wait is REPLY:
             self.close(TimedOut.code)
         else:
             self.refuse(TimedOut(f"The server waited too long for {wait.value}. Connect again."))

@@ -28,7 +28,9 @@ class Wait(Name):
     LINGER = "the client to close"
 
 
-FLOWING: Final = frozenset({Wait.FRAME, Wait.BODY, Wait.REPLY})
+REPLY: Final = Wait.REPLY
+"""A name of its own: it is asked for at every reply (see transport/states.py)."""
+FLOWING: Final = frozenset({Wait.FRAME, Wait.BODY, REPLY})
 """Bytes move meanwhile, and what counts is how many."""
 
 

@@ -1,6 +1,6 @@
 """What a connection has still to send: bytes and pieces of files, in order.
 
-Three verbs: `append` at the tail, `send_some` from the head, and the head advances by what the socket took. Small
+Two verbs: `append` at the tail, `send` from the head, which advances by what the socket took. Small
 replies that queue up leave in one system call; a file goes from the page cache to the socket without passing through
 this process (`sendfile`).
 """
@@ -33,84 +33,79 @@ class FileSegment:
 class WriteQueue:
     """The unsent bytes of one connection."""
 
-    __slots__ = ("_segments", "size")
+    __slots__ = ("segments", "sent", "size")
+
+    segments: list[bytes | FileSegment]
+    """What is queued, in order."""
+    sent: int
+    """Bytes that the socket has taken so far."""
+    size: int
+    """Bytes that are queued, but for files, which take no memory."""
 
     def __init__(self) -> None:
-        self._segments: list[bytes | FileSegment] | None = None  # none for a connection at rest
-        self.size = 0
+        self.segments = []
+        self.sent = self.size = 0
 
     def append(self, data: bytes) -> None:
         """Queue bytes."""
-        self._push(data)
+        self.segments.append(data)
         self.size += len(data)
 
     def append_file(self, segment: FileSegment) -> None:
-        """Queue a piece of a file; it is not counted in `size`, for it takes no memory."""
-        self._push(segment)
-
-    def __bool__(self) -> bool:
-        return self._segments is not None
+        """Queue a piece of a file."""
+        self.segments.append(segment)
 
     @property
     def sends_file(self) -> bool:
         """Whether the last that is queued is a piece of a file that can be sent."""
-        last = self._segments[-1] if self._segments is not None else None
+        last = self.segments[-1] if self.segments else None
         return isinstance(last, FileSegment) and last.ready > 0
 
     @property
     def waits_for_disk(self) -> bool:
         """Whether nothing can be sent until more of a file is ready."""
-        head = self._segments[0] if self._segments is not None else None
+        head = self.segments[0] if self.segments else None
         return isinstance(head, FileSegment) and not head.ready
 
-    def send_some(self, channel: Channel, limit: int) -> int:
-        """Send at most about `limit` bytes; answer how many the socket took, 0 when it takes none now.
+    def send(self, channel: Channel, limit: int) -> None:
+        """Send about `limit` bytes, or what the socket takes now.
 
         Raises `OSError` when the connection is gone, `EOFError` when a file is shorter than its segment.
         """
-        segments = self._segments
-        assert segments is not None
-        if len(segments) > 1:
-            _join_head(segments)
-        head = segments[0]
+        segments, end = self.segments, self.sent + limit
         try:
-            if isinstance(head, FileSegment):
-                return self._send_file(channel, head, limit)
-            sent = channel.send(head)
+            while segments and self.sent < end:
+                if len(segments) > 1:
+                    _join_head(segments)
+                head = segments[0]
+                if not isinstance(head, FileSegment):
+                    self._send_bytes(channel, head)
+                elif head.ready:
+                    self._send_file(channel, head, end - self.sent)
+                else:
+                    break
         except BlockingIOError:
-            return 0
-        self.size -= sent
-        if sent == len(head):
-            self._pop()
-        else:
-            segments[0] = head[sent:]
-        return sent
+            pass
 
-    def _push(self, segment: bytes | FileSegment) -> None:
-        if self._segments is None:
-            self._segments = [segment]
+    def _send_bytes(self, channel: Channel, head: bytes) -> None:
+        count = channel.send(head)
+        self.sent += count
+        self.size -= count
+        if count == len(head):
+            del self.segments[0]
         else:
-            self._segments.append(segment)
+            self.segments[0] = head[count:]
 
-    def _pop(self) -> None:
-        assert self._segments is not None
-        if len(self._segments) == 1:
-            self._segments = None
-        else:
-            del self._segments[0]
-
-    def _send_file(self, channel: Channel, head: FileSegment, limit: int) -> int:
-        if not head.ready:
-            return 0
-        sent = channel.send_file(head.fd, head.offset, min(head.ready, limit))
-        if not sent:
+    def _send_file(self, channel: Channel, head: FileSegment, limit: int) -> None:
+        count = channel.send_file(head.fd, head.offset, min(head.ready, limit))
+        if not count:
             raise EOFError(f"the file ends {head.count} bytes early")
-        head.offset += sent
-        head.count -= sent
-        head.ready -= sent
+        self.sent += count
+        head.offset += count
+        head.count -= count
+        head.ready -= count
         if not head.count:
-            self._pop()
-        return sent
+            del self.segments[0]
 
 
 def _join_head(segments: list[bytes | FileSegment]) -> None:

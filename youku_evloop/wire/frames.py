@@ -85,28 +85,31 @@ class FrameDecoder(Generic[MessageT]):
     Holds at most what one `feed` brought beyond the last whole message; at rest it holds nothing.
     """
 
-    __slots__ = ("_buffer", "_parse", "_position", "body_left", "state")
+    __slots__ = ("_parse", "_position", "body_left", "state", "unread")
+
+    unread: bytes
+    """What one `feed` brought, until all of it is handed out; then nothing."""
 
     def __init__(self, parse: Callable[[bytes], MessageT]) -> None:
         self.state = FRAME
         self.body_left = 0
         self._parse = parse
-        self._buffer = b""
+        self.unread = b""
         self._position = 0
 
     @property
     def at_boundary(self) -> bool:
         """Whether the stream may end here without cutting a message or a body in two."""
-        return self.state is FRAME and not self._buffer
+        return self.state is FRAME and not self.unread
 
     @property
     def buffered(self) -> int:
         """Bytes that were fed and not yet handed out."""
-        return len(self._buffer) - self._position
+        return len(self.unread) - self._position
 
     def feed(self, data: bytes | bytearray | memoryview) -> None:
         """Take in the next bytes of the stream; they are copied, so the caller may reuse its buffer."""
-        self._buffer = b"".join((self._buffer[self._position :], data)) if self._buffer else bytes(data)
+        self.unread = b"".join((self.unread[self._position :], data)) if self.unread else bytes(data)
         self._position = 0
 
     def next_message(self) -> MessageT | NeedData:
@@ -114,7 +117,7 @@ class FrameDecoder(Generic[MessageT]):
 
         Raises `BrokenFrame` when the bytes break the rules, and then on every further call.
         """
-        buffer, start = self._buffer, self._position + HEADER_SIZE
+        buffer, start = self.unread, self._position + HEADER_SIZE
         if self.state is BROKEN:
             raise BrokenFrame("This connection is over: it sent a broken frame. Open a new one.")
         if self.state is BODY or len(buffer) < start:
@@ -148,9 +151,9 @@ class FrameDecoder(Generic[MessageT]):
 
     def _take(self, start: int, end: int) -> bytes:
         """These bytes of the buffer, which goes on behind them."""
-        data = self._buffer[start:end]
-        if end == len(self._buffer):
-            self._buffer, self._position = b"", 0
+        data = self.unread[start:end]
+        if end == len(self.unread):
+            self.unread, self._position = b"", 0
         else:
             self._position = end
         return data
