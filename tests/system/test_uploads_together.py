@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
 
@@ -205,3 +206,22 @@ def test_two_runs_of_one_command_are_one_upload_of_which_the_newer_wins(
         outcome = finish(older)
     assert outcome.code == ExitCode.CONFLICT, outcome
     assert outcome.error["error"] in ("superseded", "movie_exists")
+
+
+def test_room_for_three_is_given_to_three_of_twenty_who_ask_at_once(
+    fresh_database: Callable[[], str], tmp_path: Path
+) -> None:
+    server = RunningServer(tmp_path / "server", fresh_database(), options=["--quota", "10M"])
+    server.start()
+    try:
+        admin = server.create_admin("alice")
+        with ExitStack() as open_wires:
+            wires = [open_wires.enter_context(admin.wire()) for _ in range(20)]
+            for number, wire in enumerate(wires):
+                wire.send("upload.create", name=f"Film {number}", size=3 * 1024 * 1024, fingerprint=f"{number:064x}")
+            replies = [wire.receive() for wire in wires]
+        server.stop()
+    finally:
+        server.kill()
+    refused = [reply["error"] for reply in replies if not reply["ok"]]
+    assert refused == ["quota_exceeded"] * 17

@@ -13,6 +13,7 @@ from youku_evloop.config import Keeping, Rules
 from youku_evloop.errors import BadRequest, YoukuError
 from youku_evloop.models import UserType
 from youku_evloop.services.payments import Instant, Provider
+from youku_evloop.services.promises import Promises
 from youku_evloop.signals import Signals
 from youku_evloop.storage.store import Store
 
@@ -76,6 +77,7 @@ class Library:
     keeping: Keeping = field(default_factory=Keeping)
     now: Callable[[], datetime] = orm.utcnow
     open_uploads: dict[str, OpenUpload] = field(default_factory=dict)
+    promises: Promises = field(default_factory=Promises)
 
     @classmethod
     def for_one(cls, store: Store, boot_id: str, keeping: Keeping, **others: Any) -> Library:

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import secrets
-from functools import partial
-from typing import Final
+from collections.abc import Callable
+from typing import Any, Final, TypeVar
 
 from youku_evloop import orm
 from youku_evloop.errors import BadRequest, MovieExists, NotFound
@@ -14,6 +14,8 @@ from youku_evloop.services.library import UPLOAD_LIFETIME, Caller, Library
 from youku_evloop.services.uploads import space
 from youku_evloop.services.uploads.claims import Claim, claim, claim_new
 from youku_evloop.services.uploads.rows import LISTED, UNFINISHED
+
+T = TypeVar("T")
 
 LARGEST_SIZE: Final = 2**62
 
@@ -28,13 +30,10 @@ def create(
     """
     _check(name, size, fingerprint, options)
     if size is None or fingerprint is None:
-        with library.hold(("space", "")):
-            row = orm.current_database().together(_new, library, who, name, 0, "", options, write=True)
+        row = _together(library, _new, who, name, 0, "", options)
         return claim_new(library, row), row, False
     with library.hold(("create", f"{who.id} {fingerprint}")):
-        look = partial(_look, library, who, size, fingerprint, name, options)
-        with library.hold(("space", "")):
-            row, is_new, known = orm.current_database().together(look, write=True)
+        row, is_new, known = _together(library, _look, who, name, size, fingerprint, options)
         if is_new:
             return claim_new(library, row), row, known
     try:
@@ -51,8 +50,17 @@ def _check(name: str, size: int | None, fingerprint: str | None, options: Upload
         raise BadRequest("`size` is the number of bytes, at least 1: an empty file is no video.")
 
 
+def _together(library: Library, begin: Callable[..., T], *args: Any) -> T:
+    """`begin(library, upload_id, *args)` in one trip to the database; what room it was promised is settled then."""
+    upload_id = secrets.token_hex(16)
+    try:
+        return orm.current_database().together(begin, library, upload_id, *args, write=True)
+    finally:
+        library.promises.settle(upload_id)
+
+
 def _look(
-    library: Library, who: Caller, size: int, fingerprint: str, name: str, options: UploadOptions
+    library: Library, new_id: str, who: Caller, name: str, size: int, fingerprint: str, options: UploadOptions
 ) -> tuple[Upload, bool, bool]:
     """The caller's upload of these bytes, whether it is new, and whether a movie seems to have them already."""
     twins = Movie.select(fingerprint=fingerprint, file_size=size, is_delete=False).limit(LISTED).all()
@@ -65,16 +73,18 @@ def _look(
     mine = Upload.select(user_id=who.id, size=size, fingerprint=fingerprint).where(Upload.state.in_(UNFINISHED))
     row = mine.order_by(Upload.create_time.desc()).first()
     if row is None:
-        return _new(library, who, name, size, fingerprint, options), True, bool(twins)
+        return _new(library, new_id, who, name, size, fingerprint, options), True, bool(twins)
     row.update(name=name, options=options, expire_time=library.now() + UPLOAD_LIFETIME)
     return row, False, bool(twins)
 
 
-def _new(library: Library, who: Caller, name: str, size: int, fingerprint: str, options: UploadOptions) -> Upload:
-    """Its row, if there is room for it. Whoever calls holds the lock `space`."""
-    space.require(library, who.id, size)
+def _new(
+    library: Library, new_id: str, who: Caller, name: str, size: int, fingerprint: str, options: UploadOptions
+) -> Upload:
+    """Its row, if there is room for it."""
+    space.require(library, new_id, who.id, size)
     return Upload.create(
-        id=secrets.token_hex(16),
+        id=new_id,
         user_id=who.id,
         name=name,
         size=size,

@@ -6,6 +6,7 @@ grows; those promises are kept in memory, for they need to outlive nothing.
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from typing import Final
 
 from youku_evloop import orm
@@ -13,6 +14,7 @@ from youku_evloop.errors import NoSpace, QuotaExceeded
 from youku_evloop.models import Movie, Upload
 from youku_evloop.services.disk import on_disk
 from youku_evloop.services.library import Library
+from youku_evloop.services.promises import Promise
 from youku_evloop.services.uploads.claims import OpenUpload
 from youku_evloop.services.uploads.rows import UNFINISHED
 
@@ -20,28 +22,34 @@ STEP: Final = 64 * 1024 * 1024
 """Bytes that an upload of unknown size is promised at a time, where there are so many."""
 
 
-def require(library: Library, user_id: int, size: int) -> None:
-    """Raise `QuotaExceeded` or `NoSpace` unless another `size` bytes of this user can come.
+def require(library: Library, upload_id: str, user_id: int, size: int) -> None:
+    """Raise `QuotaExceeded` or `NoSpace` unless a new upload can have so much.
 
-    Whoever calls holds the lock `space` until the promise can be seen.
+    Whoever calls settles the promise (`Library.promises`) once the row is there for all to see.
     """
-    _left(library, user_id, size)
+    _left(library, Promise(upload_id, user_id, size), size)
 
 
 def grow(library: Library, upload: OpenUpload, end: int) -> None:
     """See to it that an upload of unknown size may reach `end`; raises `QuotaExceeded`, `NoSpace`."""
     if upload.size or end <= upload.granted:
         return
-    with library.hold(("space", "")):
-        left = orm.current_database().together(_left, library, upload.user_id, end - upload.granted)
-        upload.granted = end + min(STEP, left)
+    with library.hold(("grow", "")):  # one at a time, for each asks for more than it may get
+        promise = Promise(upload.id, upload.user_id, end + STEP)
+        try:
+            left = orm.current_database().together(_left, library, promise, end - upload.granted)
+            upload.granted = end + min(STEP, left)
+        finally:
+            library.promises.settle(upload.id)
 
 
-def _left(library: Library, user_id: int, size: int) -> int:
-    """What could still be promised to this user after another `size` bytes; raises `QuotaExceeded`, `NoSpace`."""
+def _left(library: Library, promise: Promise, size: int) -> int:
+    """What could still be promised after `size` more bytes; raises `QuotaExceeded`, `NoSpace`."""
+    earlier = library.promises.ask(promise)
     left = []
     if (quota := library.keeping.quota) is not None:
-        used = _used(library, user_id)
+        mine = [other for other in earlier if other.user_id == promise.user_id]
+        used = _used(library, promise.user_id, mine)
         if used + size > quota:
             raise QuotaExceeded(
                 f"You may have {quota} bytes here and have {used} (unfinished uploads included); this needs {size} "
@@ -51,7 +59,7 @@ def _left(library: Library, user_id: int, size: int) -> int:
                 quota=quota,
             )
         left.append(quota - used - size)
-    free = _unpromised(library)
+    free = _unpromised(library, earlier)
     if size > free:
         raise NoSpace(
             f"The upload needs {size} bytes, the server has {max(free, 0)} that are neither promised to other uploads "
@@ -62,28 +70,33 @@ def _left(library: Library, user_id: int, size: int) -> int:
     return min([*left, free - size])
 
 
-def _unpromised(library: Library) -> int:
+def _unpromised(library: Library, asked: Iterable[Promise]) -> int:
     """Bytes that may still be promised; less than none, where more was promised than is there."""
     unfinished = Upload.select().where(Upload.state.in_(UNFINISHED)).columns(Upload.id, Upload.size).rows()
-    return on_disk(library, _free_beyond, library, unfinished)
+    return on_disk(library, _free_beyond, library, unfinished, asked)
 
 
-def _free_beyond(library: Library, unfinished: list[tuple[str, int]]) -> int:
+def _free_beyond(library: Library, unfinished: list[tuple[str, int]], asked: Iterable[Promise]) -> int:
     """Bytes that are free beyond what is kept free and what these uploads have still to receive."""
-    room = library.store.room()
-    promised = sum(max(_claimed(library, *upload) - _size(library, upload[0]), 0) for upload in unfinished)
-    return room.free - library.keeping.kept_free(room.total) - promised
+    disk = library.store.room()
+    claims = _claims(library, unfinished, asked)
+    promised = sum(max(claim - _size(library, upload_id), 0) for upload_id, claim in claims.items())
+    return disk.free - library.keeping.kept_free(disk.total) - promised
 
 
-def _used(library: Library, user_id: int) -> int:
+def _used(library: Library, user_id: int, asked: Iterable[Promise]) -> int:
     """What the user's movies take, and what their unfinished uploads may come to take."""
     published = Movie.select(user_id=user_id, is_delete=False).columns(orm.sum(Movie.file_size)).rows()[0][0] or 0
     mine = Upload.select(user_id=user_id).where(Upload.state.in_(UNFINISHED)).columns(Upload.id, Upload.size).rows()
-    return int(published) + on_disk(library, _claimed_by, library, mine)
+    return int(published) + sum(on_disk(library, _claims, library, mine, asked).values())
 
 
-def _claimed_by(library: Library, unfinished: list[tuple[str, int]]) -> int:
-    return sum(_claimed(library, *upload) for upload in unfinished)
+def _claims(library: Library, unfinished: list[tuple[str, int]], asked: Iterable[Promise]) -> dict[str, int]:
+    """What each upload may come to take, by its id; one that has just got its row is counted once."""
+    claims = {upload_id: _claimed(library, upload_id, size) for upload_id, size in unfinished}
+    for upload_id, _user_id, end in asked:
+        claims[upload_id] = max(claims.get(upload_id, 0), end)
+    return claims
 
 
 def _claimed(library: Library, upload_id: str, size: int) -> int:
