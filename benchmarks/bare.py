@@ -2,7 +2,8 @@
 
 `python -m benchmarks.bare PORT DIRECTORY`. A connection sends 1 byte and 8 bytes of length: `D` gets that many bytes of
 DIRECTORY/file by sendfile, `U` sends that many bytes, which are written to a file there, and gets one byte back;
-`P` gets `length` fixed replies, one for each 32 bytes it sends. No checks, no limits, no names.
+`P` gets fixed replies, one for each 32 bytes it sends; `J` is answered as Youku answers a ping, frame by frame: JSON
+that is checked against a type, and JSON back. No other checks, no limits, no names.
 
 With `--careful`, what `U` sends is also hashed (BLAKE3), synced, given a second name, and that synced too: what it
 takes at the least to answer that a file was received whole and cannot be lost any more.
@@ -18,6 +19,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Final
 
+import msgspec
 from blake3 import blake3
 
 BUFFER: Final = 256 * 1024
@@ -26,6 +28,16 @@ PING_SIZE: Final = 32
 PONG: Final = b"x" * 24
 
 Handler = Callable[[int], None]
+
+
+class Ping(msgspec.Struct, tag_field="op", tag="ping", forbid_unknown_fields=True):
+    """The only request of `J`."""
+
+    id: int
+
+
+decode: Final = msgspec.json.Decoder(Ping).decode
+encode: Final = msgspec.json.Encoder().encode
 
 
 class BareServer:
@@ -70,7 +82,8 @@ class BareServer:
         elif kind == b"U":
             self._receive(sock, length)
         else:
-            self._handlers[sock.fileno()] = lambda events: self._pong(sock)
+            answer = self._pong if kind == b"P" else self._answer
+            self._handlers[sock.fileno()] = lambda events: answer(sock)
 
     def _send(self, sock: socket.socket, length: int) -> None:
         file = os.open(self._directory / "file", os.O_RDONLY)
@@ -133,6 +146,18 @@ class BareServer:
         data = sock.recv(4096)
         if data:
             sock.send(PONG * (len(data) // PING_SIZE))
+        else:
+            self._close(sock)
+
+    def _answer(self, sock: socket.socket) -> None:
+        data, replies, at = sock.recv(4096), [], 0
+        while at < len(data):  # whole frames: these clients send no half ones
+            end = at + 4 + int.from_bytes(data[at : at + 4], "big")
+            payload = encode({"id": decode(data[at + 4 : end]).id, "ok": True})
+            replies.append(len(payload).to_bytes(4, "big") + payload)
+            at = end
+        if data:
+            sock.send(b"".join(replies))
         else:
             self._close(sock)
 

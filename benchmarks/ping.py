@@ -3,7 +3,8 @@
     benchmarks/run ping
 
 64 connections, once with a request under way on each, so that the server never rests, and once with one under way in
-all, so that it wakes up for every one. CPU is the server's, for one request; the clients' is not counted.
+all, so that it wakes up for every one. CPU is the server's, for one request; the clients' is not counted. "bare, JSON" is
+the bare loop with the least that it takes to answer as Youku does: frames, and JSON that is checked.
 """
 
 from __future__ import annotations
@@ -13,7 +14,7 @@ from functools import partial
 from typing import Final
 
 from benchmarks.harness import MICROSECONDS, Bench, Sample, compared, interleave
-from benchmarks.partners import Partner, all_open, converse, talkers
+from benchmarks.partners import Partner, all_open, bare_json, converse, talkers
 from benchmarks.tables import Table
 
 CONNECTIONS: Final = 64
@@ -27,7 +28,7 @@ WAYS: Final[tuple[tuple[str, int, float | None], ...]] = (
 def measure(bench: Bench) -> Iterator[Table]:
     """Both ways."""
     count = bench.some(COUNT, 500)
-    with all_open(talkers()) as partners:
+    with all_open({**talkers(), "bare, JSON": bare_json}) as partners:
         for title, under_way, limit in WAYS:
             samples = race(partners, CONNECTIONS, count, under_way, bench.rounds)
             yield compared(title, samples, "µs", MICROSECONDS / count, limit)
