@@ -3,8 +3,8 @@
     benchmarks/run ping
 
 64 connections, once with a request under way on each, so that the server never rests, and once with one under way in
-all, so that it wakes up for every one. CPU is the server's, for one request; the clients' is not counted. "bare, JSON" is
-the bare loop with the least that it takes to answer as Youku does: frames, and JSON that is checked.
+all, so that it wakes up for every one. CPU is the server's, for one request; the clients' is not counted. "bare, JSON"
+is the bare loop with the least that it takes to answer as Youku does: frames, and JSON that is checked.
 """
 
 from __future__ import annotations
