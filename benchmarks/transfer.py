@@ -19,7 +19,7 @@ from functools import partial
 from pathlib import Path
 from typing import Final
 
-from benchmarks.contestants import Bare, CarefulBare, Contestant, Visitor, Youku
+from benchmarks.contestants import Bare, CarefulBare, Contestant, Visitor, Youku, from_the_disk
 from benchmarks.harness import Bench, Sample, ServerProcess, compared, interleave, measured
 from benchmarks.others import installed
 from benchmarks.tables import Table
@@ -75,6 +75,7 @@ def entrants(size: int, clients: int = 1, more: Sequence[Contestant] = ()) -> It
         directory = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="youku-benchmark-")))
         directory.chmod(0o755)
         write_random(directory / "file", size)
+        from_the_disk(directory / "file")
         for number in range(clients):
             write_random(directory / f"file-{number}", size)
         yield [Entrant(each, stack.enter_context(each.serving(directory)), directory) for each in contestants]
