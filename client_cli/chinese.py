@@ -191,6 +191,10 @@ MESSAGES: Final[dict[str, str]] = {
     "Removed {} users, {} movies and {} unfinished uploads.": "已清除 {} 个用户、{} 部影片和 {} 个未完成的上传。",
     "The report is in {}.": "报告已写入 {}。",
     "{} cannot be written: there is no such directory.": "无法写入 {}：目录不存在。",
+    "{} cannot be written: it is a directory.": "无法写入 {}：它是目录。",
+    "The ramp is longer than the test.": "加压时间长于测试时间。",
+    "There is no scenario {}. There are {}.": "没有场景 {}。有 {}。",
+    "The scenario {} asks nothing: it has pauses alone.": "场景 {} 不发出任何请求：只有停顿。",
     "Careful: the tester itself was a bottleneck: {}. The server may be better than these figures.": (
         "注意：测试程序自身成为瓶颈：{}。服务器可能优于这些数据。"
     ),

@@ -86,9 +86,17 @@ def loadtest(
     if clean_up:
         _clean_up(app)
         return
-    if report is not None and not report.absolute().parent.is_dir():
-        raise BadRequest(f"{report} cannot be written: there is no such directory.")
+    if report is not None:
+        _require_writable(report)
     _say(app, _conduct(app, plan), report)
+
+
+def _require_writable(report: Path) -> None:
+    """Raise `BadRequest` before the test for what could only be an error after it."""
+    if not report.absolute().parent.is_dir():
+        raise BadRequest(f"{report} cannot be written: there is no such directory.")
+    if report.is_dir():
+        raise BadRequest(f"{report} cannot be written: it is a directory.")
 
 
 def _conduct(app: App, plan: Plan) -> Outcome:
@@ -166,7 +174,10 @@ def _say(app: App, outcome: Outcome, report: Path | None) -> None:
     if report is not None:
         from client_cli.loadtest.report import page
 
-        report.write_text(page(found), encoding="utf-8")
+        try:
+            report.write_text(page(found), encoding="utf-8")
+        except OSError as problem:  # a full disk does not say which file it was
+            raise OSError(problem.errno, problem.strerror, str(report)) from None
         app.message(f"The report is in {report}.")
     _raise_problems(app, outcome, summary.crossed(outcome))
 

@@ -260,8 +260,7 @@ class Visitor:
             crowd.recorder.failed(operation, error.code)
             raise
         except Ended:
-            if not crowd.interrupted:
-                crowd.recorder.failed(operation, UNANSWERED)
+            self._unanswered(operation)
             raise
         crowd.recorder.took(operation, crowd.clock() - began)
         return answer
@@ -285,6 +284,9 @@ class Visitor:
         except YoukuError as error:
             self.crowd.recorder.failed(operation, error.code)
             raise
+        except Ended:
+            self._unanswered(operation)
+            raise
 
     def line(self, role: Role) -> Line:
         """The line of a role, made anew where it does not work."""
@@ -307,6 +309,11 @@ class Visitor:
         except YoukuError:
             line.close()  # or it would be taken for a line of that session
             raise
+
+    def _unanswered(self, operation: str) -> None:
+        """The test has ended before the whole answer came: the server's fault, unless somebody stopped the test."""
+        if not self.crowd.interrupted:
+            self.crowd.recorder.failed(operation, UNANSWERED)
 
     def cut(self, role: Role) -> None:
         """Hang up in the middle of whatever it is, on purpose."""

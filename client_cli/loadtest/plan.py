@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Final
 
+from client_cli.loadtest.line import frame
 from client_cli.loadtest.quantities import (
     Distribution,
     parse_distribution,
@@ -21,6 +22,7 @@ from client_cli.loadtest.quantities import (
 )
 from client_cli.loadtest.thresholds import Threshold, parse_threshold
 from youku_evloop.errors import BadRequest
+from youku_evloop.wire.frames import MAX_FRAME
 
 MIXED: Final = "mixed"
 DEFAULT_WEIGHTS: Final[Mapping[str, float]] = {"browse": 70.0, "download": 15.0, "login": 10.0, "upload": 5.0}
@@ -29,8 +31,12 @@ WHAT: Final = ("scenario", "weights")
 BUILT_IN: Final = ("ping", "browse", "login", "download", "upload")
 MOST_CLIENTS: Final = 100_000
 MOST_USERS: Final = 10_000
+MOST_VISITS: Final = 200_000
+"""That become due in a second: several times what one process can play, and it can still count them."""
 USERS: Final = 100
 """Made-up users, where there are more clients than that: they share them."""
+FILLED_IN: Final = 64
+"""Bytes that an id, a word or a name of the test's may take in a request."""
 DEFAULT_DURATION: Final = 10.0
 AT_ONCE: Final = parse_distribution("0s", parse_duration)
 ONE_MEBIBYTE: Final = parse_distribution("1MiB", parse_size)
@@ -130,7 +136,15 @@ def _parse_weights(value: Any) -> dict[str, float]:
 
 
 def _thresholds(value: Any) -> tuple[Threshold, ...]:
-    return tuple(parse_threshold(str(text)) for text in ([value] if isinstance(value, str) else value))
+    """One, as a file may say it, or several."""
+    return tuple(parse_threshold(str(text)) for text in (value if isinstance(value, list | tuple) else [value]))
+
+
+def _visits_a_second(text: str) -> float:
+    rate = parse_rate(text)
+    if rate > MOST_VISITS:
+        raise BadRequest(f"{text!r} is more than one process can begin: {MOST_VISITS:,} a second are the most.")
+    return rate
 
 
 SETTINGS: Final[Mapping[str, Callable[[Any], Any]]] = {
@@ -139,7 +153,7 @@ SETTINGS: Final[Mapping[str, Callable[[Any], Any]]] = {
     "clients": _integer(1, MOST_CLIENTS),
     "duration": lambda value: _more_than_nothing(str(value)),
     "requests": _integer(1, 10**12),
-    "rate": lambda value: parse_rate(str(value)),
+    "rate": lambda value: _visits_a_second(str(value)),
     "ramp": lambda value: parse_duration(str(value)),
     "think": lambda value: parse_distribution(str(value), parse_duration),
     "size": lambda value: parse_distribution(str(value), parse_size),
@@ -181,7 +195,7 @@ def _weights(scenario: str | None, weights: Mapping[str, float] | None, own: set
 
 def _load(file: Path) -> dict[str, Any]:
     try:
-        return tomllib.loads(file.read_text())
+        return tomllib.loads(file.read_text(encoding="utf-8"))
     except OSError as problem:
         raise BadRequest(f"{file} cannot be read: {problem.strerror}.") from None
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as problem:
@@ -213,7 +227,10 @@ def _steps(name: str, body: Any) -> tuple[StepText, ...]:
         raise BadRequest(f"The scenario {name!r} is there already: give yours another name.")
     if not isinstance(steps, list) or not steps or set(body) != {"steps"}:
         raise BadRequest(f"The scenario {name!r} has `steps`, a list of at least one, and nothing else.")
-    return tuple(_step(f"Step {number} of the scenario {name!r}", step) for number, step in enumerate(steps, 1))
+    found = tuple(_step(f"Step {number} of the scenario {name!r}", step) for number, step in enumerate(steps, 1))
+    if all(step.kind == "pause" for step in found):
+        raise BadRequest(f"The scenario {name!r} asks nothing: it has pauses alone.")
+    return found
 
 
 def _step(place: str, step: Any) -> StepText:
@@ -225,6 +242,7 @@ def _step(place: str, step: Any) -> StepText:
     if kind == "ask":
         if not isinstance(value, str) or {"id", "op", "body"} & set(rest):
             raise BadRequest(f"{place}: `ask` names a command of the protocol, with its arguments beside it.")
+        _require_room(place, value, rest)
         return StepText(kind, value, rest)
     if rest:
         raise BadRequest(f"{place}: there is no {min(rest)!r} beside `{kind}`.")
@@ -236,3 +254,13 @@ def _step(place: str, step: Any) -> StepText:
         return StepText(kind, parse_distribution(str(value), parse_duration))
     except BadRequest as problem:
         raise BadRequest(f"{place}: {problem.message}") from None
+
+
+def _require_room(place: str, operation: str, arguments: Mapping[str, Any]) -> None:
+    """Raise `BadRequest` for what does not fit a frame, with room for what `$movie` and the like stand for."""
+    try:
+        size = len(frame(operation, **arguments)) + FILLED_IN * len(arguments)
+    except ValueError:
+        size = MAX_FRAME + 1
+    if size > MAX_FRAME:
+        raise BadRequest(f"{place}: this is too long to send: with all its arguments a command has {MAX_FRAME} bytes.")

@@ -350,7 +350,13 @@ def test_a_soft_limit_is_raised(admin: Person) -> None:
 
 
 def test_a_report_that_cannot_be_written_is_said_before_the_test(admin: Person) -> None:
-    assert admin.fail(ExitCode.USAGE, "loadtest", "--report", "/nowhere/load.html")["error"] == "bad_request"
+    for report in ("/nowhere/load.html", "/"):
+        assert admin.fail(ExitCode.USAGE, "loadtest", "--report", report)["error"] == "bad_request"
+
+
+def test_a_disk_that_is_full_is_said_with_the_name_of_the_report(admin: Person) -> None:
+    said = admin.fail(ExitCode.FAILURE, "loadtest", *SMALL, "--requests", "5", "--report", "/dev/full")
+    assert said["message"].startswith("/dev/full: ")
 
 
 def test_what_it_does_is_said_as_json_while_it_does_it(admin: Person) -> None:
