@@ -35,6 +35,8 @@ LONGEST_WINDOW: Final = 1.0
 WINDOWS: Final = 120
 """Of one test, about: as many points as a plot can show."""
 OWN_DESCRIPTORS: Final = 64
+ECHO: Final = 0.2
+"""Seconds within which a second signal is the first one again: `timeout` sends it to the process and to its group."""
 NO_TIME: Final = parse_distribution("0s", parse_duration)
 
 Say = Callable[[str], None]
@@ -84,6 +86,7 @@ class Conductor:
         self._crowd = self._make_crowd(self._mix)
         self._pace = self._make_pace()
         self._interrupted = False
+        self._interrupted_at = 0.0
         self._made = False
         self.outcome = Outcome(plan, self._recorder, self._watch, self._pace)
 
@@ -152,10 +155,14 @@ class Conductor:
                 hand.hang_up()
 
     def _interrupt(self) -> None:
+        now = self._recorder.clock()
+        if self._interrupted and now - self._interrupted_at < ECHO:
+            return
         if self._interrupted:
             self._hands[0].crowd.end()
             self._crowd.end()
         self._interrupted = self._crowd.interrupted = True
+        self._interrupted_at = now
         self._crowd.drain()
 
     @property

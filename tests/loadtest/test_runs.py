@@ -6,12 +6,14 @@ import json
 import re
 import signal
 import subprocess
+import time
 from pathlib import Path
 from typing import Any, Final
 from xml.etree import ElementTree
 
 import pytest
 
+from client_cli.loadtest.conductor import ECHO
 from tests.client.command import on_a_terminal
 from tests.support.server import PROGRAMS, Outcome, Person, RunningServer, eventually, finish, run
 from youku_evloop import orm
@@ -279,6 +281,8 @@ def test_a_second_ctrl_c_ends_the_removing_too(server: RunningServer, admin: Per
     try:
         running.send_signal(signal.SIGINT)
         eventually(lambda: not signals_pending(running.pid), "the first one is taken")
+        taken = time.monotonic()
+        eventually(lambda: time.monotonic() > taken + 2 * ECHO, "a second one is another")
         running.send_signal(signal.SIGINT)
         outcome = finish(running)
     finally:
@@ -286,6 +290,18 @@ def test_a_second_ctrl_c_ends_the_removing_too(server: RunningServer, admin: Per
     assert outcome.code == ExitCode.INTERRUPTED
     assert "Tester:" in outcome.stdout and "--clean-up" in outcome.stderr
     admin.do("loadtest", "--clean-up")
+
+
+def test_a_signal_that_comes_twice_at_once_is_one(server: RunningServer, admin: Person) -> None:
+    before = len(server.log)
+    running = admin.start("loadtest", *SMALL, "--scenario", "browse", "--duration", "1h")
+    eventually(lambda: "op=movie.show" in server.log[before:], "load")
+    running.send_signal(signal.SIGTERM)
+    eventually(lambda: not signals_pending(running.pid), "the first one is taken")
+    running.send_signal(signal.SIGTERM)
+    outcome = finish(running)
+    assert outcome.code == ExitCode.INTERRUPTED
+    assert "--clean-up" not in outcome.stderr
 
 
 def signals_pending(pid: int) -> bool:
