@@ -198,6 +198,9 @@ MESSAGES: Final[dict[str, str]] = {
     "Careful: the tester itself was a bottleneck: {}. The server may be better than these figures.": (
         "注意：测试程序自身成为瓶颈：{}。服务器可能优于这些数据。"
     ),
+    "it used {} of a core, and {} or more in {} of {} windows": "占单核 {0}，且 {3} 个时段中有 {2} 个达到 {1} 以上",
+    "its loop was {} late at the median, where an answer took {}": "事件循环延迟中位数为 {}，而应答耗时 {}",
+    "1 % of the visits began {} or more too late though a client was free": "虽有空闲客户端，仍有 1 % 的访问晚开始 {} 以上",
     "The test has failed: {}.": "测试未通过：{}。",
     "Some of what the test has made is left: run `youku loadtest --clean-up` later.": (
         "测试创建的内容有残留：请稍后运行 `youku loadtest --clean-up`。"

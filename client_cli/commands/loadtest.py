@@ -169,7 +169,7 @@ def _say(app: App, outcome: Outcome, report: Path | None) -> None:
         app.output.details([(name, app.translate(value)) for name, value in summary.lines(found)])
     elif app.output.form is not Form.JSON:
         app.output.item(found, found["rate"], "")
-    for line in summary.verdict(found):
+    for line in summary.verdict(found, app.translate):
         app.message(line)
     if report is not None:
         from client_cli.loadtest.report import page

@@ -13,6 +13,7 @@ from typing import Any, Final
 
 from client_cli.loadtest.line import frame
 from client_cli.loadtest.quantities import (
+    LONGEST,
     Distribution,
     parse_distribution,
     parse_duration,
@@ -142,6 +143,8 @@ def _thresholds(value: Any) -> tuple[Threshold, ...]:
 
 def _visits_a_second(text: str) -> float:
     rate = parse_rate(text)
+    if rate * LONGEST < 1:
+        raise BadRequest(f"{text!r} is less than one a day.")
     if rate > MOST_VISITS:
         raise BadRequest(f"{text!r} is more than one process can begin: {MOST_VISITS:,} a second are the most.")
     return rate

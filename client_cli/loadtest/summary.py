@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from datetime import UTC, datetime
 from typing import Any, Final
 
@@ -186,11 +186,11 @@ def _tester(tester: Mapping[str, Any]) -> str:
     return f"{_cpu(tester)}; its loop was {say_duration(tester['loop_lag']['p99'])} late at the 99th percentile"
 
 
-def verdict(found: Mapping[str, Any]) -> Sequence[str]:
-    """What somebody should know before believing the figures."""
+def verdict(found: Mapping[str, Any], translate: Callable[[str], str] = str) -> Sequence[str]:
+    """What somebody should know before believing the figures; the reasons in the reader's language."""
     if not found["tester"]["was_the_bottleneck"]:
         return []
-    why = "; ".join(found["tester"]["reasons"])
+    why = "; ".join(map(translate, found["tester"]["reasons"]))
     return [f"Careful: the tester itself was a bottleneck: {why}. The server may be better than these figures."]
 
 

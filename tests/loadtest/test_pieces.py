@@ -302,6 +302,7 @@ def test_mixed_is_a_bit_of_everything() -> None:
         {"duration": "0s"},
         {"rate": "-1"},
         {"rate": "1000000000"},
+        {"rate": "0.0000000000000000000001"},
         {"scenario": "nap"},
         {"scenario": "ping", "weights": "ping=1"},
         {"weights": "ping"},
