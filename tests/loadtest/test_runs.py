@@ -377,5 +377,7 @@ def test_a_disk_that_is_full_is_said_with_the_name_of_the_report(admin: Person) 
 
 def test_what_it_does_is_said_as_json_while_it_does_it(admin: Person) -> None:
     said: Outcome = admin.run("loadtest", *SMALL, "--duration", "0.6s", "--progress", "json")
-    events = [json.loads(line) for line in said.stderr.splitlines() if line.startswith("{")]
-    assert events and all(event["event"] == "progress" and event["rate"] > 0 for event in events)
+    events = [json.loads(line) for line in said.stderr.splitlines()]
+    assert {event["event"] for event in events} <= {"progress", "message"}, "on a busy machine it says that it was late"
+    rates = [event["rate"] for event in events if event["event"] == "progress"]
+    assert rates and min(rates) > 0

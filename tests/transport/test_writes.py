@@ -43,9 +43,6 @@ class Funnel:
     def fileno(self) -> int:
         return -1
 
-    def recv(self, count: int) -> bytes:
-        raise NotImplementedError
-
     def recv_into(self, buffer: memoryview, count: int) -> int:
         raise NotImplementedError
 

@@ -32,9 +32,6 @@ class Channel(Protocol):
     def fileno(self) -> int:
         """The descriptor."""
 
-    def recv(self, count: int, /) -> bytes:
-        """Read at most `count` bytes."""
-
     def recv_into(self, buffer: memoryview, count: int, /) -> int:
         """Read at most `count` bytes."""
 
@@ -107,13 +104,6 @@ class TlsChannel:
     def fileno(self) -> int:
         """The descriptor."""
         return self._sock.fileno()
-
-    def recv(self, count: int) -> bytes:
-        """Read at most `count` bytes, of one record."""
-        try:
-            return self._sock.recv(count)
-        except (ssl.SSLWantReadError, ssl.SSLWantWriteError):
-            raise BlockingIOError from None
 
     def recv_into(self, buffer: memoryview, count: int) -> int:
         """Read at most `count` bytes, of one record."""

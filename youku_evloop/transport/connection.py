@@ -266,15 +266,16 @@ class Connection:
             self._read_and_drop()
 
     def _read_frames(self) -> None:
+        buffer = self._transport.buffer
         try:
-            data = self._channel.recv(FRAME_READ)
+            count = self._channel.recv_into(buffer, FRAME_READ)
         except BlockingIOError:
             return
-        if not data:
+        if not count:
             self._input_ended()
             return
-        self.bytes_in += len(data)
-        self._decoder.feed(data)
+        self.bytes_in += count
+        self._decoder.feed(buffer[:count])
         self._deliver()
 
     def _read_body(self) -> None:
