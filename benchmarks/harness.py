@@ -102,6 +102,10 @@ def youku_command(data: Path, port: int, *options: str) -> list[str]:
     return [*program, "--listen", f"127.0.0.1:{port}", *options]
 
 
+ENDED: Final = (FileNotFoundError, ProcessLookupError)
+"""What /proc answers about a process that ends while it is asked about."""
+
+
 @dataclass(frozen=True)
 class ServerProcess:
     """A running server, and every process it started."""
@@ -113,11 +117,11 @@ class ServerProcess:
         """CPU time of all its threads and children so far; of children that have ended to a hundredth of a second."""
         nanoseconds = ticks = 0
         for pid in [self.pid, *_descendants(self.pid)]:
-            with suppress(FileNotFoundError):
+            with suppress(*ENDED):
                 fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
                 ticks += int(fields[13]) + int(fields[14])  # cutime and cstime (proc(5)), of which two come before
                 for task in Path(f"/proc/{pid}/task").iterdir():
-                    with suppress(FileNotFoundError):
+                    with suppress(*ENDED):
                         nanoseconds += int((task / "schedstat").read_text().split()[0])
         return nanoseconds / 1e9 + ticks / os.sysconf("SC_CLK_TCK")
 
@@ -128,7 +132,7 @@ class ServerProcess:
 
 
 def _descendants(pid: int) -> list[int]:
-    with suppress(FileNotFoundError):
+    with suppress(*ENDED):
         children = [int(child) for child in Path(f"/proc/{pid}/task/{pid}/children").read_text().split()]
         return children + [grandchild for child in children for grandchild in _descendants(child)]
     return []
