@@ -409,6 +409,7 @@ class Client(Member, Administration):
             raise Interrupted("Stopped.")
 
     def _take_event(self, event: dict[str, Any]) -> None:
+        self._has_answered = True  # even if it is a goodbye before the greeting: this is a Youku server
         self._events.append(event)
         self._on_event(event)
 

@@ -131,6 +131,14 @@ def test_a_server_that_never_answered_is_not_waited_for(peer: Peer, pauses: list
     assert pauses == []
 
 
+def test_a_server_that_says_goodbye_before_the_greeting_is_waited_for(peer: Peer, pauses: list[float]) -> None:
+    peer.events.append({"event": "goodbye", "reason": "restart"})
+    lose_answers(peer, "hello", 1)
+    with Client(peer.address, token=TOKEN, on_retry=lambda *_: peer.events.clear()) as youku:
+        assert list(youku.movies()) == []
+    assert (peer.connections, len(pauses)) == (2, 1)
+
+
 def test_an_answer_that_makes_no_sense_is_said(peer: Peer, youku: Client) -> None:
     peer.add_movie(b"x", size="large")
     with pytest.raises(BrokenFrame, match="does not understand"):
