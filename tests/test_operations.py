@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Final
 
 from youku_evloop.cli.options import main
-from youku_evloop.config import Limits
+from youku_evloop.config import Limits, Rules
 
 CHECKOUT: Final = Path(__file__).resolve().parent.parent
 PAGE: Final = (CHECKOUT / "docs" / "operations.md").read_text()
@@ -24,10 +24,11 @@ def unit(name: str) -> configparser.ConfigParser:
     return parser
 
 
-def test_every_limit_is_on_the_page_with_its_default() -> None:
+def test_every_limit_and_rule_is_on_the_page_with_its_default() -> None:
     rows = re.findall(r"^\| `(\w+)` \| ([\d.]+) \|", PAGE, re.MULTILINE)
-    assert {name: float(default) for name, default in rows} == asdict(Limits())
-    assert [name for name, _ in rows] == list(asdict(Limits())), "in this order"
+    known = {**asdict(Limits()), **asdict(Rules())}
+    assert {name: float(default) for name, default in rows} == known
+    assert [name for name, _ in rows] == list(known), "in this order"
 
 
 def test_the_commands_on_the_page_are_there() -> None:

@@ -81,6 +81,12 @@ class Keeping:
         return min(GIB, int(total * KEPT_FREE_SHARE)) if self.keep_free is None else self.keep_free
 
 
+LARGEST: Final = 100 * 365 * 86_400
+"""Of a limit or rule: as seconds a hundred years, which is for ever, and still a time that can be computed with."""
+DEAREST_MONTH: Final = 10_000_000
+"""Fen: ten years of it, the most that is bought at once, are still a number that the database holds."""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Rules:
     """How this library treats its users. Times in seconds, money in fen."""
@@ -103,11 +109,16 @@ class Rules:
     """Without another one: then what was counted counts no more."""
     invitation: float = 7 * 86_400.0
     """How long an invitation is good for."""
+    forget_searches: float = 90 * 86_400.0
+    """What was searched longer ago tells an administrator no more what is missed; until then rows only gather."""
 
 
 def read_rules(assignments: Iterable[str]) -> Rules:
     """The rules, changed as in `free_wait=0`; raises `BadRequest` for what is no rule or no sensible number."""
-    return Rules(**dict(_read_number(Rules, "rule", text, least=0) for text in assignments))
+    rules = Rules(**dict(_read_number(Rules, "rule", text, least=0) for text in assignments))
+    if rules.vip_month > DEAREST_MONTH:
+        raise BadRequest(f"The rule vip_month has to be at most {DEAREST_MONTH}.")
+    return rules
 
 
 def read_limits(assignments: Iterable[str]) -> Limits:
@@ -119,7 +130,7 @@ def read_limits(assignments: Iterable[str]) -> Limits:
 
 
 def _read_number(settings: type, what: str, text: str, least: float | None = None) -> tuple[str, Any]:
-    """`name=number`; more than 0, or at least `least`."""
+    """`name=number`; more than 0, or at least `least`; and at most `LARGEST`."""
     name, _, value = text.partition("=")
     kinds = {known.name: int if isinstance(known.default, int) else float for known in fields(settings)}
     if name not in kinds:
@@ -129,8 +140,10 @@ def _read_number(settings: type, what: str, text: str, least: float | None = Non
     except ValueError:
         message = f"The {what} {name} is {kinds[name].__name__}, as in {name}=5, and not {value!r}."
         raise BadRequest(message) from None
-    if not (number > 0 if least is None else least <= number) or not number < float("inf"):
+    if not (number > 0 if least is None else least <= number):
         raise BadRequest(f"The {what} {name} has to be {'more than 0' if least is None else f'at least {least}'}.")
+    if number > LARGEST:
+        raise BadRequest(f"The {what} {name} has to be at most {LARGEST}.")
     return name, number
 
 

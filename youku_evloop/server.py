@@ -27,7 +27,7 @@ from youku_evloop.kernel.locks import KeyedLocks
 from youku_evloop.lifecycle import Lifecycle, ServerState
 from youku_evloop.plugins import PluginApp
 from youku_evloop.process import DataLock, Inheritance, Successor, boot_id
-from youku_evloop.services import attempts, sessions, uploads, waiting
+from youku_evloop.services import attempts, search, sessions, uploads, waiting
 from youku_evloop.services.library import Caller, Library
 from youku_evloop.services.payments import Provider
 from youku_evloop.session import Desk, Session
@@ -210,6 +210,7 @@ class Server:
         waiting.sweep(self._library)
         attempts.sweep(self._library.rules)
         sessions.sweep()
+        search.sweep(self._library)
 
     def _reload(self) -> None:
         """Go on with a new log file and, for new connections, with the certificate that is there now."""

@@ -14,6 +14,7 @@ from youku_evloop.models import (
     MODELS,
     DownloadRecord,
     Movie,
+    MovieGram,
     Notice,
     Purchase,
     PurchaseKind,
@@ -51,6 +52,7 @@ def fill(database: orm.Database) -> None:
         "is_free": number % 2 == 0, "is_delete": number % 20 == 0,
     }, ADMINS))  # fmt: skip
     movies = [key for (key,) in Movie.select().order_by(Movie.id).columns(Movie.id).rows()]
+    MovieGram.insert_many({"gram": number % 50, "movie_id": movies[number]} for number in range(ROWS))
     Session.insert_many(of_many(lambda number: {
         "token_hash": digest_of(number), "expire_time": now + timedelta(minutes=number),
     }))  # fmt: skip

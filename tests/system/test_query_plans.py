@@ -14,6 +14,7 @@ import uuid
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from datetime import timedelta
 from pathlib import Path
 from typing import Any, Final
 
@@ -21,16 +22,17 @@ import pytest
 from blake3 import blake3
 from scramp import ScramClient
 
-from tests.support.filled import SIZE, USERS, fill
+from tests.support.filled import ROWS, SIZE, USERS, fill
 from tests.support.mariadb import MariaDB
 from tests.support.wire import verifier_of
 from youku_evloop import orm, schema
 from youku_evloop.commands import COMMANDS
 from youku_evloop.config import Keeping
-from youku_evloop.models import Movie, User, UserType
+from youku_evloop.models import Movie, SearchHistory, User, UserType
 from youku_evloop.orm.expressions import Raw
 from youku_evloop.orm.pool import Link, Result
 from youku_evloop.services import accounts, uploads
+from youku_evloop.services import search as search_service
 from youku_evloop.services.accounts import Login
 from youku_evloop.services.downloads import Range
 from youku_evloop.services.library import SESSION_LIFETIME, Caller, Library
@@ -488,6 +490,19 @@ def test_the_sweep_reads_no_whole_table(database: Recorder, talk: Conversation) 
     swept = uploads.sweep(talk.library)
     assert swept.problems == [] and swept.expired
     assert problems(database, database.statements) == []
+
+
+def test_forgetting_old_searches_reads_no_whole_table(database: Recorder, talk: Conversation) -> None:
+    age = timedelta(seconds=talk.library.rules.forget_searches)
+    talk.library.now = lambda: orm.utcnow() + age - timedelta(minutes=ROWS // 2)
+    before = SearchHistory.select().count()
+    database.statements.clear()
+    assert ROWS // 3 < search_service.sweep(talk.library) < ROWS
+    assert problems(database, database.statements) == []
+    left, newest = SearchHistory.select().count(), orm.utcnow() - timedelta(minutes=ROWS // 3)
+    assert ROWS // 3 < left < before
+    assert SearchHistory.select(SearchHistory.create_time > newest).count() >= ROWS // 4
+    assert search_service.sweep(talk.library) == 0
 
 
 def test_what_reads_a_whole_table_is_found(database: Recorder, talk: Conversation) -> None:

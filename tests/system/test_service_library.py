@@ -122,6 +122,19 @@ def test_searches_are_remembered_and_forgotten_and_what_was_missed_is_told(someb
     somebody.fail(ExitCode.FORBIDDEN, "searches", "--missed")
 
 
+def test_old_searches_are_forgotten(fresh_database: Callable[[], str], tmp_path: Path) -> None:
+    server = RunningServer(tmp_path / "server", fresh_database(), options=["--rule", "forget_searches=0"])
+    server.start()
+    try:
+        somebody = server.register("bob")
+        somebody.do("search", "something")
+        assert len(somebody.do("searches")["searches"]) == 1
+        server.restart()
+        eventually(lambda: somebody.do("searches")["searches"] == [], "the sweep at the start is through")
+    finally:
+        server.kill()
+
+
 # -- movies
 
 

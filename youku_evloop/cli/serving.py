@@ -129,9 +129,8 @@ RESTART_PATIENCE: Final = 30.0
     multiple=True,
     envvar="YOUKU_RULES",
     metavar="NAME=NUMBER",
-    help="Change how users are treated, as in --rule free_wait=10: free_wait, vip_month, name_failures, "
-    "address_failures, address_registrations, first_pause, longest_pause, forget_failures, invitation. "
-    "May be repeated.",
+    help="Change how users are treated (docs/operations.md has the names), as in --rule free_wait=10. "
+    "May be repeated; the environment variable separates by spaces.",
 )
 @click.option(
     "--payments",

@@ -8,6 +8,7 @@ the first page is found quickly along any of them.
 
 from __future__ import annotations
 
+from datetime import datetime, timedelta
 from typing import Any, Final
 
 from youku_evloop import grams, orm
@@ -26,6 +27,8 @@ REMEMBERED: Final = 20
 """A user's last searches that are shown."""
 MISSED_AMONG: Final = 10_000
 """The latest searches without a result that an administrator's summary looks at."""
+FORGOTTEN_AT_ONCE: Final = 200
+"""Rows of one statement: a year's backlog in one would take longer than a statement may, now and in every hour."""
 
 
 def text(name: str, description: str) -> str:
@@ -86,6 +89,12 @@ def forget(who: Caller) -> int:
     return SearchHistory.select(user_id=who.id).delete()
 
 
+def sweep(library: Library) -> int:
+    """Forget what was searched longer ago than the rules say; answers how many."""
+    old = library.now() - timedelta(seconds=library.rules.forget_searches)
+    return sum(_forget_older(old, is_found) for is_found in (False, True))
+
+
 def missed(limit: int) -> list[tuple[str, int, Any]]:
     """What was searched lately and not found: query, how often, when last; the most frequent first."""
     if not 1 <= limit <= MOST_ROWS:
@@ -103,6 +112,17 @@ def missed(limit: int) -> list[tuple[str, int, Any]]:
 def as_json(search: SearchHistory) -> dict[str, Any]:
     """A search as the wire shows it."""
     return {"query": search.query, "found": search.is_found, "create_time": timestamp(search.create_time)}
+
+
+def _forget_older(than: datetime, is_found: bool) -> int:
+    """By both values of `is_found`, because with it begins the index that is in the order of time."""
+    when = SearchHistory.create_time
+    searches = SearchHistory.select(is_found=is_found)
+    next_bound = searches.where(when < than).columns(when).order_by(when).offset(FORGOTTEN_AT_ONCE - 1).limit(1)
+    forgotten = 0
+    while bound := next_bound.rows():
+        forgotten += searches.where(when <= bound[0][0]).delete()
+    return forgotten + searches.where(when < than).delete()
 
 
 def _rows(movie: Movie, numbers: set[int]) -> list[dict[str, int]]:
