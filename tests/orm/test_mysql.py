@@ -208,7 +208,7 @@ def test_a_session_sees_what_another_node_acknowledged_where_there_are_several(
     credentials, _, place = _after(mysql).rpartition("@")
     address, _, name = place.partition("/")
     database = orm.Database(f"mysql://{credentials}@{','.join([address] * hosts)}/{name}")
-    assert database.execute("SELECT @@wsrep_sync_wait").rows == ((expected,),)
+    assert list(database.execute("SELECT @@wsrep_sync_wait").rows) == [(expected,)]
     database.close()
 
 

@@ -7,7 +7,6 @@ import re
 import select
 from collections.abc import Sequence
 from dataclasses import dataclass
-from functools import lru_cache
 from typing import Any
 from urllib.parse import parse_qsl, unquote
 
@@ -52,15 +51,6 @@ ERRORS: dict[int, type[errors.OrmError]] = {
     1021: errors.DiskFull, 1114: errors.DiskFull,
     **dict.fromkeys(REFUSED, errors.Refused),
 }  # fmt: skip
-
-# A quoted text or name, or one of the two characters that mean something: to us, to pymysql.
-SPECIAL = re.compile(r"'(?:[^'\\]|\\.|'')*'|\"(?:[^\"\\]|\\.|\"\")*\"|`[^`]*`|\?|%", re.DOTALL)
-
-
-@lru_cache(maxsize=128)
-def to_format(sql: str) -> str:
-    """`?` for pymysql: as `%s`, and what is a percent sign doubled."""
-    return SPECIAL.sub(lambda match: "%s" if match[0] == "?" else match[0].replace("%", "%%"), sql)
 
 
 @dataclass(slots=True)
@@ -151,9 +141,7 @@ class MysqlLink(Link):
 
     def execute(self, sql: str, values: Sequence[Raw] = ()) -> Result:
         try:
-            with self._connection.cursor() as cursor:
-                cursor.execute(to_format(sql) if values else sql, tuple(values) or None)
-                return Result(cursor.fetchall(), cursor.rowcount, cursor.lastrowid)
+            return self._connection.ask(sql, values)  # type: ignore[no-any-return]  # it is a QuickConnection
         except pymysql.MySQLError as error:
             raise self._translated(error) from error
         except BaseException:
