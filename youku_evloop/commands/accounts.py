@@ -11,6 +11,8 @@ from youku_evloop.wire.messages import Request
 
 
 class NewPassword(Request):
+    """A SCRAM-SHA-256 verifier (RFC 5802): salt and keys in base64, PBKDF2 rounds."""
+
     salt: str
     iterations: int
     stored_key: str
@@ -22,55 +24,63 @@ class NewPassword(Request):
 
 
 class Register(NewPassword, tag="account.register"):
+    """A name for a new account; with an invitation's code an administrator's."""
+
     name: str
     invitation: str | None = None
 
 
 class ChangePassword(NewPassword, tag="account.password"):
-    pass
+    """The new verifier; the old password has been proved on this connection."""
 
 
 class ScramMessage(Request):
+    """What a SCRAM client says (RFC 5802), as it stands."""
+
     message: str
 
 
 class Login(ScramMessage, tag="account.login"):
-    pass
+    """The client-first message: who, and a nonce."""
 
 
 class Proof(ScramMessage, tag="account.proof"):
-    pass
+    """The client-final message: the proof of the password."""
 
 
 class Logout(Request, tag="account.logout"):
-    pass
+    """Nothing: the session of the connection ends."""
 
 
 class Whoami(Request, tag="account.whoami"):
-    pass
+    """Nothing: the answer is the user of the connection."""
 
 
 class ListSessions(Request, tag="session.list"):
-    pass
+    """Nothing: the asker's own sessions, all of them."""
 
 
 class EndSession(Request, tag="session.end"):
+    """One of the asker's own sessions, which may be the current one."""
+
     session: Id
 
 
 class EndOtherSessions(Request, tag="session.end_others"):
-    pass
+    """Nothing: all of the asker's sessions but the current one."""
 
 
 class CreateInvitation(Request, tag="invitation.create"):
-    pass
+    """Nothing: the answer has the code, this once."""
 
 
 class ListInvitations(Paged, tag="invitation.list"):
-    pass
+    """A page of all administrators' invitations."""
 
 
 class CancelInvitation(Request, tag="invitation.cancel"):
+    """An invitation that nobody has used."""
+
     invitation: Id
 
 

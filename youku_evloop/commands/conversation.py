@@ -14,17 +14,19 @@ PROTOCOL: Final = 1
 
 
 class Hello(Request, tag="hello"):
+    """The newest version that the client speaks, its name for the log, and perhaps a session's token."""
+
     protocol: int = PROTOCOL
     client: str = ""
     token: str | None = None
 
 
 class Ping(Request, tag="ping"):
-    pass
+    """Nothing: a sign of life, and the measure of what a request costs at least."""
 
 
 class ServerStats(Request, tag="server.stats"):
-    pass
+    """Nothing: all counts since the server started."""
 
 
 def hello(call: Call, arguments: Hello) -> Results:

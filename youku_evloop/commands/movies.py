@@ -15,58 +15,70 @@ from youku_evloop.wire.messages import Request
 
 
 class ListMovies(Paged, tag="movie.list"):
+    """A page of the movies of one type; a cursor belongs to the order that it came from."""
+
     type: Literal["all", "free", "charge"] = "all"
     sort: catalogue.Sort = "newest"
 
 
 class ListDeleted(Paged, tag="movie.deleted"):
-    pass
+    """A page of what was deleted."""
 
 
 class SearchMovies(Paged, tag="movie.search"):
+    """A page of what has all words of the query; `remember` puts that among the asker's searches."""
+
     query: str
     type: Literal["all", "free", "charge"] = "all"
     remember: bool = True
 
 
 class RecentSearches(Request, tag="search.list"):
-    pass
+    """Nothing: the asker's last searches."""
 
 
 class ClearSearches(Request, tag="search.clear"):
-    pass
+    """Nothing: all of the asker's searches are forgotten."""
 
 
 class MissedSearches(Request, tag="search.missed"):
+    """How many of the searches that found nothing."""
+
     limit: int = 20
 
 
 class FindMovies(Request, tag="movie.find"):
+    """What a file is known by before it is read whole: bytes, and the fingerprint in hexadecimal."""
+
     size: int
     fingerprint: str
 
 
 class OneMovie(Request):
+    """A movie by its id."""
+
     movie: Id
 
 
 class ShowMovie(OneMovie, tag="movie.show"):
-    pass
+    """The movie to be shown whole, description and all."""
 
 
 class DeleteMovie(OneMovie, tag="movie.delete"):
-    pass
+    """The movie to be taken out of the lists, for a while."""
 
 
 class PurgeMovie(OneMovie, tag="movie.purge"):
-    pass
+    """The deleted movie to be removed for good, bytes and all."""
 
 
 class RestoreMovie(OneMovie, tag="movie.restore"):
-    pass
+    """The deleted movie to be put back into the lists."""
 
 
 class EditMovie(OneMovie, tag="movie.edit"):
+    """What is to change; unset: as it was. Prices are fen, null the server's."""
+
     name: str | UnsetType = UNSET
     description: str | UnsetType = UNSET
     is_free: bool | UnsetType = UNSET
@@ -75,11 +87,15 @@ class EditMovie(OneMovie, tag="movie.edit"):
 
 
 class ReadMovie(OneMovie, tag="movie.read"):
+    """A range of the movie's bytes; null: to the end."""
+
     offset: int = 0
     length: int | None = None
 
 
 class HashMovie(OneMovie, tag="movie.hash"):
+    """How many bytes, from the first, are to be hashed."""
+
     length: int
 
 

@@ -10,37 +10,43 @@ from youku_evloop.wire.messages import Request
 
 
 class ListNotices(Paged, tag="notice.list"):
-    pass
+    """A page of the notices, without their contents."""
 
 
 class OneNotice(Request):
+    """A notice by its id."""
+
     notice: Id
 
 
 class ShowNotice(OneNotice, tag="notice.show"):
-    pass
+    """The notice to be read, content and all."""
 
 
 class SeeNotice(OneNotice, tag="notice.seen"):
-    pass
+    """The newest notice that the asker has seen."""
 
 
 class FollowNotices(Request, tag="notice.follow"):
-    pass
+    """Nothing: the connection gets an event for each notice from here on."""
 
 
 class PublishNotice(Request, tag="notice.publish"):
+    """What the notice says, in plain text."""
+
     title: str
     content: str
 
 
 class EditNotice(OneNotice, tag="notice.edit"):
+    """What is to change; null: as it was."""
+
     title: str | None = None
     content: str | None = None
 
 
 class WithdrawNotice(OneNotice, tag="notice.withdraw"):
-    pass
+    """The notice that nobody is to see any more."""
 
 
 def list_notices(call: Call, arguments: ListNotices) -> Results:

@@ -13,43 +13,53 @@ from youku_evloop.wire.messages import Request
 
 
 class BuyMovie(Request, tag="movie.buy"):
+    """The movie to be bought, at the asker's price of this moment."""
+
     movie: Id
 
 
 class BuyVip(Request, tag="vip.buy"):
+    """Months, and a key of the client's choice: the same key is the same purchase."""
+
     months: int
     key: str
 
 
 class ShowVip(Request, tag="vip.show"):
-    pass
+    """Nothing: the asker's own VIP, and the price of a month."""
 
 
 class ListPurchases(Paged, tag="purchase.list"):
-    pass
+    """A page of the asker's own purchases."""
 
 
 class ListAllPurchases(Paged, tag="purchase.list_all"):
+    """A page of everybody's purchases; null: in whatever state."""
+
     state: PurchaseState | None = None
 
 
 class OnePurchase(Request):
+    """A purchase by its id."""
+
     purchase: Id
 
 
 class ConfirmPurchase(OnePurchase, tag="purchase.confirm"):
-    pass
+    """The waiting purchase whose money has come."""
 
 
 class DeclinePurchase(OnePurchase, tag="purchase.decline"):
-    pass
+    """The waiting purchase whose money will not come."""
 
 
 class ListRecords(Paged, tag="record.list"):
-    pass
+    """A page of the asker's own downloads."""
 
 
 class ListAllRecords(Paged, tag="record.list_all"):
+    """A page of everybody's downloads: of the user of this name, of this movie; null: of all."""
+
     user: str | None = None
     movie: Id | None = None
 

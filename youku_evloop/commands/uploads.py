@@ -12,6 +12,8 @@ from youku_evloop.wire.messages import Request
 
 
 class CreateUpload(Request, tag="upload.create"):
+    """A file to come: title, bytes, fingerprint (both null: not known yet), and the movie it will be."""
+
     name: str
     size: int | None
     fingerprint: str | None
@@ -23,28 +25,34 @@ class CreateUpload(Request, tag="upload.create"):
 
 
 class OneUpload(Request):
+    """An upload by its id."""
+
     upload: UploadId
 
 
 class WriteUpload(OneUpload, tag="upload.write"):
+    """Where in the file the body belongs."""
+
     offset: int
 
 
 class FinishUpload(OneUpload, tag="upload.finish"):
+    """BLAKE3 of the whole file; its size, where `upload.create` had none."""
+
     hash: str
     size: int | None = None
 
 
 class ListUploads(Request, tag="upload.list"):
-    pass
+    """Nothing: the asker's own unfinished uploads."""
 
 
 class ShowUpload(OneUpload, tag="upload.status"):
-    pass
+    """The upload to be looked at, whatever became of it."""
 
 
 class CancelUpload(OneUpload, tag="upload.cancel"):
-    pass
+    """The upload to be thrown away."""
 
 
 def create_upload(call: Call, arguments: CreateUpload) -> Results:

@@ -12,41 +12,49 @@ from youku_evloop.wire.messages import Request
 
 
 class ListUsers(Paged, tag="user.list"):
+    """A page of the users whose names begin so; null: of either type, locked or not."""
+
     name: str = ""
     type: UserType | None = None
     locked: bool | None = None
 
 
 class OneUser(Request):
+    """A user by name, in upper or lower case."""
+
     user: str
 
 
 class ShowUser(OneUser, tag="user.show"):
-    pass
+    """The user to be looked at."""
 
 
 class CreateUser(NewPassword, tag="user.create"):
+    """A name and a verifier, for somebody else's account."""
+
     name: str
 
 
 class DeleteUser(OneUser, tag="user.delete"):
-    pass
+    """The user to be removed for good."""
 
 
 class LockUser(OneUser, tag="user.lock"):
-    pass
+    """The user to be shut out, at once."""
 
 
 class UnlockUser(OneUser, tag="user.unlock"):
-    pass
+    """The user to be let in again."""
 
 
 class GrantVip(OneUser, tag="user.grant_vip"):
+    """Months of VIP, as a present."""
+
     months: int
 
 
 class EndVip(OneUser, tag="user.end_vip"):
-    pass
+    """The user whose VIP is to end, at once."""
 
 
 def list_users(call: Call, arguments: ListUsers) -> Results:
