@@ -13,12 +13,7 @@ from urllib.parse import unquote, urlsplit
 import peewee
 import sqlalchemy as sa
 from sqlalchemy.dialects import mysql
-from sqlalchemy.orm import (
-    DeclarativeBase,
-    Mapped,
-    Session,
-    mapped_column,
-)
+from sqlalchemy.orm import DeclarativeBase, Mapped, Session, mapped_column
 
 from youku_evloop import orm
 
@@ -55,6 +50,8 @@ class Contestant(AbstractContextManager["Contestant"]):
 
 
 class OurVideo(orm.Model, table="our_video"):
+    """The table, as Youku's ORM declares it."""
+
     id = orm.BigInteger(primary_key=True)
     name = orm.String(200)
     file_hash = orm.String(64, index=True)
@@ -66,6 +63,8 @@ class OurVideo(orm.Model, table="our_video"):
 
 
 class Ours(Contestant):
+    """Youku's ORM, in its default runtime: no loop."""
+
     name = "youku"
 
     def __init__(self, url: str, rows: int) -> None:
@@ -106,6 +105,8 @@ class Ours(Contestant):
 
 
 class Peewee(Contestant):
+    """peewee, each piece of work in the way that its own documentation has it."""
+
     name = "peewee"
 
     def __init__(self, url: str, rows: int) -> None:
@@ -165,6 +166,8 @@ class _Moment(peewee.DateTimeField):  # type: ignore[misc,unused-ignore]  # wher
 
 def _peewee_model(connected: Any) -> Any:
     class PeeweeVideo(peewee.Model):  # type: ignore[misc,unused-ignore]  # where peewee is not installed
+        """The same table for peewee, in a database that is known only now."""
+
         id = peewee.BigAutoField() if isinstance(connected, peewee.MySQLDatabase) else peewee.AutoField()
         name = peewee.CharField(200)
         file_hash = peewee.CharField(64, index=True)
@@ -183,10 +186,12 @@ def _peewee_model(connected: Any) -> Any:
 
 
 class Base(DeclarativeBase):  # type: ignore[misc,unused-ignore]  # where SQLAlchemy is not installed
-    pass
+    """Where SQLAlchemy collects its tables."""
 
 
 class AlchemyVideo(Base):
+    """The same table for SQLAlchemy."""
+
     __tablename__ = "alchemy_video"
     id: Mapped[int] = mapped_column(sa.BigInteger().with_variant(sa.Integer, "sqlite"), primary_key=True)
     name: Mapped[str] = mapped_column(sa.String(200))
@@ -199,6 +204,8 @@ class AlchemyVideo(Base):
 
 
 class SqlAlchemy(Contestant):
+    """SQLAlchemy's ORM: a session for each piece of work."""
+
     name = "SQLAlchemy"
 
     def __init__(self, url: str, rows: int) -> None:

@@ -23,6 +23,8 @@ LOCK_WAIT = 20  # seconds for another process to finish its step
 
 
 class SchemaVersion(Model, table="schema_version"):
+    """A step that was taken: the version that it led to; the highest one is the database's."""
+
     version: fields.Field[int] = fields.Integer(primary_key=True)
     name: fields.Field[str] = fields.String(200)
     applied: fields.Field[Any] = fields.DateTime(default=utcnow)

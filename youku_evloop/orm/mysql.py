@@ -55,6 +55,8 @@ ERRORS: dict[int, type[errors.OrmError]] = {
 
 @dataclass(slots=True)
 class Host:
+    """A host of the URL; `failed_at`: when it was last out, by the runtime's clock."""
+
     name: str
     port: int
     failed_at: float = float("-inf")
@@ -134,6 +136,8 @@ def _tls(query: str) -> dict[str, Any]:
 
 
 class MysqlLink(Link):
+    """One connection to MySQL or MariaDB, whose driver waits on sockets of the runtime's."""
+
     def __init__(self, backend: MysqlBackend, host: Host, connection: Any) -> None:
         super().__init__(backend.runtime.now())
         self._backend, self._host, self._connection = backend, host, connection

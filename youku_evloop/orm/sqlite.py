@@ -40,6 +40,8 @@ ERRORS: dict[str, type[errors.OrmError]] = {
 
 
 class SqliteBackend:
+    """`sqlite:///relative.db` or `sqlite:////absolute.db`: a file."""
+
     name, local = "sqlite", True
 
     def __init__(self, url: str, runtime: Runtime, connect_timeout: float, statement_timeout: float | None) -> None:
@@ -52,6 +54,8 @@ class SqliteBackend:
 
 
 class SqliteLink(Link):
+    """One connection to a SQLite file, which blocks and is used where the runtime lets it."""
+
     def __init__(self, backend: SqliteBackend) -> None:
         super().__init__(backend.runtime.now())
         self._call, self._limit, self._deadline = backend.runtime.call, backend.limit, 0.0
