@@ -5,11 +5,11 @@ from __future__ import annotations
 from typing import Any
 
 from client_cli import values
-from client_cli.member import Asking
+from client_cli.conversation import Conversation
 from client_cli.values import Account, Invitation, MissedSearch, Movie, Notice, Page, Purchase, Record
 
 
-class Administration(Asking):
+class Administration(Conversation):
     """See the module."""
 
     def edit(self, movie: int, **changes: Any) -> Movie:

@@ -11,10 +11,10 @@ from client_cli.source import Source
 from client_cli.values import Movie
 
 if TYPE_CHECKING:
-    from client_cli.member import Asking
+    from client_cli.conversation import Conversation
 
 
-def find(client: Asking, path: Path, progress: ProgressCallback) -> list[Movie]:
+def find(client: Conversation, path: Path, progress: ProgressCallback) -> list[Movie]:
     """See `Member.find`."""
     from client_cli.upload import SourceHash
 

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from typing import TYPE_CHECKING, Final
 
 from client_cli import values
-from client_cli.member import LARGEST_PAGE
+from client_cli.conversation import LARGEST_PAGE
 from client_cli.values import Notice
 from youku_evloop.errors import NotFound, YoukuError
 

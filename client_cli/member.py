@@ -3,79 +3,17 @@
 from __future__ import annotations
 
 import uuid
-from abc import ABC, abstractmethod
 from pathlib import Path
-from typing import Any, Final, TypeVar
+from typing import Any
 
 from client_cli import values
+from client_cli.conversation import LARGEST_PAGE, Conversation
 from client_cli.progress import ProgressCallback, no_progress
-from client_cli.values import Login, Movie, MoviePage, Notice, Page, Purchase, Record, Search, Session, Vip
-
-RowT = TypeVar("RowT")
-
-LARGEST_PAGE: Final = 50
-
-QUESTIONS: Final = frozenset(
-    {
-        "session.list",
-        "invitation.list",
-        "user.list",
-        "user.show",
-        "user.lock",
-        "user.unlock",
-        "movie.find",
-        "movie.deleted",
-        "movie.search",
-        "movie.edit",
-        "search.list",
-        "search.clear",
-        "search.missed",
-        "vip.show",
-        "vip.buy",
-        "purchase.list",
-        "purchase.list_all",
-        "purchase.confirm",
-        "purchase.decline",
-        "record.list",
-        "record.list_all",
-        "notice.list",
-        "notice.show",
-        "notice.seen",
-        "notice.follow",
-    }
-)
-"""Commands that ask, or that do the same when they are sent twice."""
+from client_cli.values import Login, Movie, MoviePage, Notice, Page, Purchase, Record, Search, Vip
 
 
-class Asking(ABC):
-    """Something that can send a command and get its reply."""
-
-    @abstractmethod
-    def call(self, op: str, /, *, reading: int = 0, **arguments: Any) -> dict[str, Any]:
-        """See `Client.call`."""
-
-    def page(
-        self, kind: type[RowT], op: str, field: str, limit: int, cursor: str | None, **arguments: Any
-    ) -> Page[RowT]:
-        """One page of a list: `field` of the reply."""
-        reply = self.call(op, limit=min(limit, LARGEST_PAGE), cursor=cursor, **arguments)
-        return Page(rows=values.read(list[kind], reply.get(field)), next=reply.get("next"))  # type: ignore[valid-type]
-
-
-class Member(Asking):
+class Member(Conversation):
     """See the module."""
-
-    @abstractmethod
-    def login(self, name: str, password: str) -> Session:
-        """See `Client.login`."""
-
-    def change_password(self, name: str, old: str, new: str) -> tuple[Session, int]:
-        """A new password; all other sessions end. The session that goes on, and how many ended."""
-        from client_cli.login import verifier
-
-        session = self.login(name, old)
-        reply = self.call("account.password", **verifier(new))
-        return session, int(reply.get("ended", 0))
 
     def sessions(self) -> list[Login]:
         """Where the user is logged in, newest first."""

@@ -285,7 +285,7 @@ def trickle(link: socket.socket) -> None:
 def test_a_server_that_trickles_is_not_waited_for(
     command: Command, odd_server: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("client_cli.client.HELLO_TIMEOUT", 0.2)
+    monkeypatch.setattr("client_cli.conversation.HELLO_TIMEOUT", 0.2)
     said = command("ping", "--server", odd_server)
     assert (said.code, "has not answered in 0.2 s" in said.err) == (ExitCode.TEMPORARY, True)
 
