@@ -63,29 +63,9 @@ class Server:
         self._lock = lock
         self._loop = Loop(threads=config.threads)
         self._slow_workers = Workers(self._loop, config.threads)
-        self._database = orm.Database(
-            config.database_url,
-            runtime=LoopRuntime(self._loop),
-            pool_size=config.pool_size,
-            statement_timeout=config.statement_timeout,
-            slow_query=config.slow_query,
-        )
+        self._database = self._make_database()
         self._transport = Transport(self._loop, config.limits, RequestParser(app.commands))
-        self._library = Library(
-            store=Store(config.data, files or Files()),
-            secret=read_secret(config.data),
-            boot_id=boot_id(),
-            in_thread=self._loop.in_thread,
-            in_slow_thread=self._slow_workers.run,
-            spawn=self._loop.spawn,
-            hold=KeyedLocks(self._loop).hold,
-            keeping=config.keeping,
-            end_conversations=self._end_conversations,
-            announce=self._announce,
-            signals=app.signals,
-            rules=config.rules,
-            payments=provider_of(app, config.payments),
-        )
+        self._library = self._make_library(app, files or Files())
         app.attach(self._loop)
         self._statistics = Statistics()
         self._desk = Desk(
@@ -157,6 +137,33 @@ class Server:
             },
             "uploads": len(self._library.open_uploads),
         }
+
+    def _make_database(self) -> orm.Database:
+        return orm.Database(
+            self._config.database_url,
+            runtime=LoopRuntime(self._loop),
+            pool_size=self._config.pool_size,
+            statement_timeout=self._config.statement_timeout,
+            slow_query=self._config.slow_query,
+        )
+
+    def _make_library(self, app: PluginApp, files: Files) -> Library:
+        config = self._config
+        return Library(
+            store=Store(config.data, files),
+            secret=read_secret(config.data),
+            boot_id=boot_id(),
+            in_thread=self._loop.in_thread,
+            in_slow_thread=self._slow_workers.run,
+            spawn=self._loop.spawn,
+            hold=KeyedLocks(self._loop).hold,
+            keeping=config.keeping,
+            end_conversations=self._end_conversations,
+            announce=self._announce,
+            signals=app.signals,
+            rules=config.rules,
+            payments=provider_of(app, config.payments),
+        )
 
     def _listen(self) -> socket.socket:
         host, port = self._config.host, self._config.port

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sys
 from pathlib import Path
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Any, Final
 
 import click
 
@@ -59,14 +59,14 @@ STANDARD_OUTPUT: Final = "-"
 @pass_app
 def download(
     app: App,
+    /,
     wanted: tuple[Wanted, ...],
     output: str | None,
-    restart: bool,
-    force: bool,
     jobs: int,
     parts: int,
     no_wait: bool,
     limit_rate: str | None,
+    **options: bool,
 ) -> None:
     """Fetch movies and check that they arrived as they are.
 
@@ -79,7 +79,6 @@ def download(
     repeated. What goes to standard output (`-o -`) is compared with the hash too: exit code 10 says that it was wrong.
     """
     from client_cli.pace import shared_pacer
-    from client_cli.titles import find_movie
 
     pacer = shared_pacer(limit_rate, min(jobs, len(wanted)) * parts)
     if output == STANDARD_OUTPUT:
@@ -90,20 +89,25 @@ def download(
 
     def fetch(youku: Client, one: Wanted, bars: Bars) -> Result:
         youku.waits = not no_wait
-        movie = find_movie(youku, one)
-        with bars.showing(text.visible(movie.name)) as progress:
-            done = youku.download(
-                movie, output, restart=restart, force=force, parts=parts, progress=progress, limit_rate=pacer
-            )
-        value = {
-            "movie": done.movie,
-            "path": readable(done.path),
-            "resumed_from": done.resumed_from,
-            "was_there": done.was_there,
-        }
-        return Result(value, movie.id, _words(done))
+        return _fetch(youku, one, bars, target=output, parts=parts, limit_rate=pacer, **options)
 
     run_batch(app, "downloaded", wanted, fetch, lambda one: {"movie": one}, jobs=jobs)
+
+
+def _fetch(youku: Client, wanted: Wanted, bars: Bars, **options: Any) -> Result:
+    """One movie, with the options of `Client.download`."""
+    from client_cli.titles import find_movie
+
+    movie = find_movie(youku, wanted)
+    with bars.showing(text.visible(movie.name)) as progress:
+        done = youku.download(movie, progress=progress, **options)
+    value = {
+        "movie": done.movie,
+        "path": readable(done.path),
+        "resumed_from": done.resumed_from,
+        "was_there": done.was_there,
+    }
+    return Result(value, movie.id, _words(done))
 
 
 def _stream(app: App, wanted: Wanted, pacer: Pacer, *, waits: bool) -> None:

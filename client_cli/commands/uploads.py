@@ -92,41 +92,46 @@ def upload(
     is checked before anything is sent. A file whose bytes are published already, under whatever title, is reported and
     left alone; so the same command can be repeated until nothing fails. Its exit code is that of the first failure.
     """
-    from client_cli.pace import shared_pacer
-
     if source is not None:
         _require_nothing_besides(paths, recursive, options)
         _upload_list(app, source, jobs, limit_rate, options["again"])
-        return
-    if not paths:
+    elif paths:
+        _upload_files(app, paths, recursive, jobs, limit_rate, movie_options(**options))
+    else:
         raise BadRequest("Name the files to upload, or a list of them with --from.")
-    chosen = movie_options(**options)
+
+
+def _upload_files(
+    app: App, paths: tuple[Path, ...], recursive: bool, jobs: int, limit_rate: str | None, chosen: dict[str, Any]
+) -> None:
+    """`chosen`: arguments of `Client.upload`, the same for all."""
+    from client_cli.pace import shared_pacer
+
     files, skipped = files_below(paths) if recursive else (list(paths), [])
     _check_paths(files, recursive, chosen["title"])
     pacer = shared_pacer(limit_rate, max(min(jobs, len(files)), 1))
     for entry in skipped:
         app.message(f"Skipped {text.visible(entry['path'])}: {entry['reason']}.")
-
-    def send(youku: Client, path: Path, bars: Bars) -> Result:
-        with bars.showing(text.visible(readable(path.name))) as progress:
-            if path == STANDARD_INPUT:
-                movie = youku.upload_stream(sys.stdin.buffer, progress=progress, limit_rate=pacer, **chosen)
-            else:
-                telling = telling_of_a_resume(app, path, progress)
-                movie = youku.upload(path, progress=telling, limit_rate=pacer, **chosen)
-        words = f"{movie.id}  {text.visible(movie.name)}  ({text.size(movie.size)})"
-        return Result({"path": readable(path), "outcome": "uploaded", "movie": movie}, movie.id, words)
-
     run_batch(
         app,
         "uploaded",
         files,
-        send,
+        lambda youku, path, bars: _send(app, youku, path, bars, {**chosen, "limit_rate": pacer}),
         lambda path: {"path": readable(path), "outcome": "failed"},
         jobs=jobs,
         besides={"existing": [], "skipped": skipped},
         stopped=STREAM_STOPPED if STANDARD_INPUT in files else STOPPED,
     )
+
+
+def _send(app: App, youku: Client, path: Path, bars: Bars, options: dict[str, Any]) -> Result:
+    with bars.showing(text.visible(readable(path.name))) as progress:
+        if path == STANDARD_INPUT:
+            movie = youku.upload_stream(sys.stdin.buffer, progress=progress, **options)
+        else:
+            movie = youku.upload(path, progress=telling_of_a_resume(app, path, progress), **options)
+    words = f"{movie.id}  {text.visible(movie.name)}  ({text.size(movie.size)})"
+    return Result({"path": readable(path), "outcome": "uploaded", "movie": movie}, movie.id, words)
 
 
 def _upload_list(app: App, source: str, jobs: int, limit_rate: str | None, again: bool) -> None:

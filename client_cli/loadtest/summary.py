@@ -12,8 +12,9 @@ from client_cli.loadtest import watch
 from client_cli.loadtest.conductor import Outcome
 from client_cli.loadtest.histogram import Histogram
 from client_cli.loadtest.pace import Open
+from client_cli.loadtest.plan import Plan
 from client_cli.loadtest.quantities import say_duration
-from client_cli.loadtest.recorder import Tally
+from client_cli.loadtest.recorder import Tally, Window
 from client_cli.output import Column
 
 COLUMNS: Final = (
@@ -39,20 +40,7 @@ def document(outcome: Outcome, server: Address) -> dict[str, Any]:
     return {
         "server": str(server),
         "time": text.utc(datetime.now(UTC)),
-        "plan": {
-            "weights": dict(plan.weights),
-            "clients": plan.clients,
-            "rate": plan.rate,
-            "duration": plan.longest,
-            "requests": plan.requests,
-            "ramp": plan.ramp,
-            "think": str(plan.think),
-            "size": str(plan.size),
-            "kill_rate": plan.kill_rate,
-            "users": plan.users,
-            "movies": plan.movies,
-            "seed": plan.seed,
-        },
+        "plan": _plan(plan),
         "interrupted": outcome.interrupted,
         "seconds": round(recorder.seconds, FINEST),
         "requests": recorder.whole.count,
@@ -68,32 +56,55 @@ def document(outcome: Outcome, server: Address) -> dict[str, Any]:
         "tester": watch.as_json(recorder, outcome.watch, outcome.pace),
         "server_cpu": _server_cpu(outcome),
         "thresholds": [threshold.as_json(recorder) for threshold in plan.fail_if],
-        "removed": {
-            "users": outcome.removed.users,
-            "movies": outcome.removed.movies,
-            "uploads": outcome.removed.uploads,
-            "left_behind": outcome.left_behind or None,
-        },
+        "removed": _removed(outcome),
         "distribution": [
             [round(begin, FINEST), round(end, FINEST), count] for begin, end, count in recorder.whole.bars()
         ],
-        "windows": [
-            {
-                "begin": round(window.begin, 3),
-                "end": round(window.end, 3),
-                "rate": round(window.rate, 1),
-                "errors": window.failed,
-                "sent": window.sent,
-                "received": window.received,
-                "p50": round(window.percentiles[0], FINEST),
-                "p90": round(window.percentiles[1], FINEST),
-                "p99": round(window.percentiles[2], FINEST),
-                "max": round(window.slowest, FINEST),
-                "cpu": round(window.cpu, 3),
-                "lag": round(window.lag, FINEST),
-            }
-            for window in recorder.windows
-        ],
+        "windows": [_window(window) for window in recorder.windows],
+    }
+
+
+def _plan(plan: Plan) -> dict[str, Any]:
+    return {
+        "weights": dict(plan.weights),
+        "clients": plan.clients,
+        "rate": plan.rate,
+        "duration": plan.longest,
+        "requests": plan.requests,
+        "ramp": plan.ramp,
+        "think": str(plan.think),
+        "size": str(plan.size),
+        "kill_rate": plan.kill_rate,
+        "users": plan.users,
+        "movies": plan.movies,
+        "seed": plan.seed,
+    }
+
+
+def _removed(outcome: Outcome) -> dict[str, Any]:
+    return {
+        "users": outcome.removed.users,
+        "movies": outcome.removed.movies,
+        "uploads": outcome.removed.uploads,
+        "left_behind": outcome.left_behind or None,
+    }
+
+
+def _window(window: Window) -> dict[str, Any]:
+    p50, p90, p99 = window.percentiles
+    return {
+        "begin": round(window.begin, 3),
+        "end": round(window.end, 3),
+        "rate": round(window.rate, 1),
+        "errors": window.failed,
+        "sent": window.sent,
+        "received": window.received,
+        "p50": round(p50, FINEST),
+        "p90": round(p90, FINEST),
+        "p99": round(p99, FINEST),
+        "max": round(window.slowest, FINEST),
+        "cpu": round(window.cpu, 3),
+        "lag": round(window.lag, FINEST),
     }
 
 

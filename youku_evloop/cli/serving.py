@@ -7,9 +7,10 @@ import os
 import signal
 import ssl
 import time
+from collections.abc import Sequence
 from contextlib import closing
 from pathlib import Path
-from typing import Final, Literal
+from typing import Any, Final
 
 import click
 import msgspec
@@ -164,27 +165,7 @@ RESTART_PATIENCE: Final = 30.0
     help="The least that is written.",
 )
 @ends_with_exit_code
-def run(
-    data: Path,
-    database: str,
-    listen: str,
-    tls: Literal["off", "auto"],
-    tls_cert: Path | None,
-    tls_key: Path | None,
-    insecure: bool,
-    changed_limits: tuple[str, ...],
-    pool_size: int,
-    statement_timeout: float,
-    slow_query: float,
-    keep_free: int | None,
-    quota: int | None,
-    keep_deleted: float,
-    changed_rules: tuple[str, ...],
-    payments: str,
-    log_format: str,
-    log_file: Path | None,
-    log_level: str,
-) -> None:
+def run(log_format: str, log_file: Path | None, log_level: str, **settings: Any) -> None:
     """Serve until SIGTERM or Ctrl-C. SIGHUP reopens the log and the certificate, SIGUSR2 restarts without a gap.
 
     \b
@@ -192,37 +173,49 @@ def run(
       youku-server run
       youku-server run --data /srv/youku --listen 0.0.0.0:9685 --tls auto
     """
-    host, port = parse_address(listen)
-    if (tls_cert is None) != (tls_key is None):
-        raise BadRequest("--tls-cert and --tls-key go together.")
-    config = Config(
-        data=data,
-        host=host,
-        port=port,
-        database=database,
-        pool_size=pool_size,
-        statement_timeout=statement_timeout,
-        slow_query=slow_query,
-        tls=tls,
-        tls_cert=tls_cert,
-        tls_key=tls_key,
-        insecure=insecure,
-        limits=read_limits(changed_limits),
-        keeping=Keeping(keep_free=keep_free, quota=quota, keep_deleted=keep_deleted),
-        rules=read_rules(changed_rules),
-        payments=payments,
-    )
+    config = read_config(**settings)
     inheritance = Inheritance()
-    refuse_to_be_overheard(config, inheritance.host or host)
+    refuse_to_be_overheard(config, inheritance.host or config.host)
     logs.set_up(LogFormat(log_format), log_file, log_level)
     allowed = raise_descriptor_limit()
     most = most_connections(config.limits)
     log.info("%d descriptors, %d of them in reserve: %d clients are allowed", allowed, allowed - most, most)
-    with closing(inheritance.take_lock(data)) as lock:
+    with closing(inheritance.take_lock(config.data)) as lock:
         try:
             Server(config, inheritance, lock, main.app).run(announce)
         except ssl.SSLError as error:
             raise BadRequest(f"The certificate or its key cannot be used: {error}.") from None
+
+
+def read_config(
+    *,
+    listen: str,
+    tls_cert: Path | None,
+    tls_key: Path | None,
+    changed_limits: Sequence[str],
+    changed_rules: Sequence[str],
+    keep_free: int | None,
+    quota: int | None,
+    keep_deleted: float,
+    **as_they_are: Any,
+) -> Config:
+    """The configuration that the options of `run` ask for; `as_they_are` have the names of its fields.
+
+    Raises `BadRequest`.
+    """
+    if (tls_cert is None) != (tls_key is None):
+        raise BadRequest("--tls-cert and --tls-key go together.")
+    host, port = parse_address(listen)
+    return Config(
+        host=host,
+        port=port,
+        tls_cert=tls_cert,
+        tls_key=tls_key,
+        limits=read_limits(changed_limits),
+        rules=read_rules(changed_rules),
+        keeping=Keeping(keep_free=keep_free, quota=quota, keep_deleted=keep_deleted),
+        **as_they_are,
+    )
 
 
 def refuse_to_be_overheard(config: Config, host: str) -> None:
