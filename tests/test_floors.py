@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 from graphlib import CycleError, TopologicalSorter
@@ -226,6 +227,27 @@ def test_the_wire_touches_no_socket_clock_thread_or_file() -> None:
 def test_every_room_has_a_floor() -> None:
     rooms = {source.room for source in sources_of(CHECKOUT, SERVER).values() if source.room}
     assert sorted(room for room in rooms if not any(room in floor for floor in FLOORS)) == []
+
+
+ROW: Final = re.compile(r"^\|([^|]*)\|(.*)\|$", re.MULTILINE)
+MAP: Final = CHECKOUT / "docs" / "architecture.md"
+
+
+def test_the_map_shows_these_floors() -> None:
+    floors: list[set[str]] = []
+    for floor, rooms in ROW.findall(MAP.read_text().partition("`client_cli/`")[0]):
+        if floor.strip() and re.match(" `", rooms):
+            assert floor.strip() == f"F{len(floors)}"
+            floors.append(set())
+        if floors:
+            floors[-1] |= set(re.findall(r"`(\w+)/?`", rooms.partition("|")[0]))
+    assert floors == [set(rooms) for rooms in FLOORS]
+
+
+def test_the_map_shows_every_file_of_the_client() -> None:
+    table = MAP.read_text().partition("`client_cli/`")[2].partition("`tests/`")[0]
+    shown = {name for _, files in ROW.findall(table) for name in re.findall(r"`(\w+)/?`", files)}
+    assert shown == {source.room for source in sources_of(CHECKOUT, CLIENT).values()} - {"", "__main__"}
 
 
 def a_house(root: Path, **files: str) -> Path:

@@ -1,0 +1,1 @@
+"""`youku loadtest`: its parts by themselves, and small tests of a real server."""
