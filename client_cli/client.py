@@ -227,6 +227,10 @@ class Client(Member, Administration):
         """The user's own unfinished uploads, newest first."""
         return values.read(list[Upload], self.call("upload.list").get("uploads"))
 
+    def unfinished_upload(self, upload: str) -> Upload:
+        """One of the user's uploads, by its whole id, in whatever state it is."""
+        return values.read(Upload, self.call("upload.status", upload=upload).get("upload"))
+
     def cancel_upload(self, upload: str) -> None:
         """Throw away what the server holds of an upload."""
         self.call("upload.cancel", upload=upload)

@@ -16,7 +16,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
 
-from client_cli.money import parse_yuan
+from client_cli.money import check_prices, parse_yuan
 from client_cli.names import MAX_DESCRIPTION, MAX_TITLE, is_title
 from client_cli.source import Source
 from youku_evloop.errors import BadRequest, YoukuError
@@ -112,6 +112,7 @@ def _listed(line: int, columns: list[str], cells: list[str], directory: Path) ->
     row = {name: cell.strip() for name, cell in zip(columns, cells, strict=False) if cell.strip()}
     path = _path(row.get("path", ""), directory)
     price, vip_price = parse_yuan(row.get("price")), parse_yuan(row.get("vip_price"))
+    check_prices(price, vip_price)
     is_free = _is_free(row.get("free"), price is not None or vip_price is not None)
     options: dict[str, Any] = {"is_free": is_free, "price": price, "vip_price": vip_price}
     return Listed(line, path, {**options, "title": _title(row), "description": _description(row)})

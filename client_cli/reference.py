@@ -57,6 +57,17 @@ if there is one, and `error` (CODE) and `message` if it failed. TEXT, a NAME, PA
 error; a NUMBER or SECONDS a number; an ID, BYTES and FEN whole ones; a TIME UTC, such as `2026-11-21T08:15:30Z`.
 """
 
+QUESTIONS = """\
+## Questions
+
+- Where something is lost, at once or after a while, there is a question on the terminal first. Where nobody is there to
+  be asked (no terminal, or `--no-input`), it is refused with exit code 2 and nothing is done, unless `--yes` says that
+  it is meant: {}.
+- Where money moves ({}), there is a question on the terminal, too; elsewhere it is done at once.
+- With `--yes` nobody is asked. Nothing else asks.
+"""
+MOVING_MONEY = ("youku buy", "youku vip buy", "youku purchases confirm")
+
 VARIABLES = """\
 ## Variables of the environment
 
@@ -77,7 +88,7 @@ Options win over variables, variables over the profile, the profile over the def
 def page() -> str:
     """The whole page, in Markdown."""
     context = click.Context(cli, info_name="youku")
-    head = [HEAD, _contents(context), _common_options(), VARIABLES, TRUST, FORMS]
+    head = [HEAD, _contents(context), _common_options(), VARIABLES, TRUST, FORMS, _questions(context)]
     parts = [*head, *_commands(context, cli), _exit_codes()]
     return "\n".join(part.rstrip("\n") + "\n" for part in parts)
 
@@ -159,6 +170,15 @@ def exit_codes() -> Iterator[tuple[int, str, list[str]]]:
     for code in ExitCode:
         errors = sorted(f"`{name}`" for name, kind in BY_CODE.items() if kind.exit_code is code)
         yield code.value, code.name.lower().replace("_", " "), errors
+
+
+def _questions(context: click.Context) -> str:
+    asking = [
+        path for path, command in every_command(context, cli) if "yes" in {option.name for option in command.params}
+    ]
+    losing = [f"`{path}`" for path in asking if path not in MOVING_MONEY]
+    words = ", ".join(losing).replace("searches`", "searches --clear`")
+    return QUESTIONS.format(words, ", ".join(f"`{path}`" for path in MOVING_MONEY))
 
 
 def _exit_codes() -> str:

@@ -182,9 +182,12 @@ def purchases(context: click.Context, everybody: bool, state: str | None, limit:
     ),
 )
 @click.argument("purchase_id", metavar="ID", type=click.IntRange(1))
+@yes_option
 @pass_app
-def confirm(app: App, purchase_id: int) -> None:
-    """Settle a waiting purchase as paid (administrators)."""
+def confirm(app: App, purchase_id: int, yes: bool) -> None:
+    """Settle a waiting purchase as paid (administrators). On a terminal you are asked first."""
+    if not yes and app.has_person:
+        app.confirm(f"Settle purchase {purchase_id} as paid, for good?", otherwise="Nothing was settled.")
     with app.client() as youku:
         _settled(app, youku.confirm(purchase_id))
 
@@ -195,13 +198,17 @@ def confirm(app: App, purchase_id: int) -> None:
     document='{"purchase": PURCHASE}',
     examples=(
         ("youku purchases decline 7", "The money will not come; the movie may be bought anew."),
-        ("youku purchases decline 7 --json | jq -r .purchase.state", "`declined`."),
+        ("youku purchases decline 7 --yes", "Without asking, for scripts."),
     ),
 )
 @click.argument("purchase_id", metavar="ID", type=click.IntRange(1))
+@yes_option
 @pass_app
-def decline(app: App, purchase_id: int) -> None:
+def decline(app: App, purchase_id: int, yes: bool) -> None:
     """Settle a waiting purchase as declined (administrators)."""
+    app.require_yes(yes)
+    if not yes:
+        app.confirm(f"Settle purchase {purchase_id} as declined, for good?", otherwise="Nothing was settled.")
     with app.client() as youku:
         _settled(app, youku.decline(purchase_id))
 

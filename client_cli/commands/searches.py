@@ -10,7 +10,7 @@ from client_cli import text
 from client_cli.app import App
 from client_cli.commands.movies import print_movies
 from client_cli.commands.pages import collect, limit_option
-from client_cli.framework import command, pass_app
+from client_cli.framework import command, pass_app, yes_option
 from client_cli.output import Column
 from youku_evloop.errors import BadRequest
 
@@ -58,25 +58,30 @@ def search(app: App, words: tuple[str, ...], kind: str, limit: int) -> None:
     document='{"searches": [{"query": TEXT, ...}, ...]}',
     examples=(
         ("youku searches", "What you searched last."),
+        ("youku searches --clear --yes", "Forget them, without asking."),
         ("youku searches --missed", "What was searched and not found (administrators)."),
     ),
 )
 @click.option("--clear", is_flag=True, help="Forget them.")
+@yes_option
 @click.option("--missed", is_flag=True, help="What anybody searched lately and did not find (administrators).")
 @pass_app
-def searches(app: App, clear: bool, missed: bool) -> None:
+def searches(app: App, clear: bool, yes: bool, missed: bool) -> None:
     """List your last searches, or forget them."""
     if clear and missed:
         raise BadRequest("--clear and --missed do not go together.")
     if clear:
-        _clear(app)
+        _clear(app, yes)
     elif missed:
         _list_missed(app)
     else:
         _list(app)
 
 
-def _clear(app: App) -> None:
+def _clear(app: App, yes: bool) -> None:
+    app.require_yes(yes)
+    if not yes:
+        app.confirm("Forget all that you have searched?", otherwise="Nothing was forgotten.")
     with app.client() as youku:
         count = youku.clear_searches()
     app.output.item({"cleared": count}, count, f"Searches forgotten: {count}.")

@@ -16,9 +16,10 @@ from client_cli.commands.prices import parse_price
 from client_cli.commands.publishing import Outcome, Publishing, Wanted, publish_all, telling_of_a_resume
 from client_cli.directories import files_below
 from client_cli.framework import YoukuCommand, YoukuGroup, command, pass_app, yes_option
+from client_cli.money import check_prices
 from client_cli.names import readable
 from client_cli.output import Column
-from youku_evloop.errors import BadRequest, NotFound
+from youku_evloop.errors import Ambiguous, BadRequest, NotFound
 
 if TYPE_CHECKING:
     from client_cli.bars import Bars
@@ -26,6 +27,8 @@ if TYPE_CHECKING:
     from client_cli.values import Upload
 
 STANDARD_INPUT: Final = Path("-")
+ID_LENGTH: Final = 32
+"""Characters of an upload's id; what is shorter is the beginning of one."""
 STREAM_STOPPED: Final = "Stopped. What standard input had brought was thrown away: begin again."
 
 COLUMNS = (
@@ -206,7 +209,10 @@ def _check_paths(files: list[Path], recursive: bool, title: str | None) -> None:
 )
 @click.pass_context
 def uploads(context: click.Context) -> None:
-    """List your unfinished uploads; `uploads cancel ID` throws one away."""
+    """List your unfinished uploads; `uploads cancel ID` throws one away.
+
+    Only administrators upload: whoever is none has no uploads.
+    """
     if context.invoked_subcommand is None:
         _list_uploads(context.ensure_object(App))
 
@@ -224,14 +230,30 @@ def uploads(context: click.Context) -> None:
 @yes_option
 @pass_app
 def cancel(app: App, upload_id: str, yes: bool) -> None:
-    """Throw away what the server has of an unfinished upload."""
+    """Throw away what the server has of an unfinished upload. The beginning of its ID is enough."""
     app.require_yes(yes)
-    if not yes:
-        app.confirm(f"Throw away what the server has of upload {upload_id}?", otherwise="Nothing was thrown away.")
     with app.client() as youku:
-        youku.cancel_upload(upload_id)
-    app.output.item({"upload": upload_id}, upload_id, f"Cancelled upload {upload_id}.")
-    app.output.document({"upload": upload_id})
+        upload = _find_upload(youku, upload_id)
+        if not yes:
+            question = f"Throw away what the server has of upload {upload.id}, {text.visible(upload.name)!r}?"
+            app.confirm(question, otherwise="Nothing was thrown away.")
+        youku.cancel_upload(upload.id)
+    app.output.item({"upload": upload.id}, upload.id, f"Cancelled upload {upload.id}.")
+    app.output.document({"upload": upload.id})
+
+
+def _find_upload(youku: Client, typed: str) -> Upload:
+    """The unfinished upload of this id, or the one whose id begins so; raises `Ambiguous` and `NotFound`."""
+    if len(typed) == ID_LENGTH:
+        return youku.unfinished_upload(typed)
+    found = [upload for upload in youku.uploads() if typed and upload.id.startswith(typed.lower())]
+    if not found:
+        raise NotFound("There is no such upload of yours; `youku uploads` lists them.", upload=typed)
+    if len(found) > 1:
+        ids = [upload.id for upload in found]
+        message = f"{len(ids)} uploads have an id that begins with {text.visible(typed)!r}: write more of it."
+        raise Ambiguous(message, uploads=ids)
+    return found[0]
 
 
 def _list_uploads(app: App) -> None:
@@ -274,6 +296,7 @@ def movie_options(
     """The options of a command as arguments of `Client.upload`; raises `BadRequest`."""
     if not charge and (price is not None or vip_price is not None):
         raise BadRequest("--price and --vip-price are for paid movies: add --charge.")
+    check_prices(price, vip_price)
     return {
         "title": title,
         "description": description,

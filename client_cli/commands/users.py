@@ -10,7 +10,7 @@ import click
 from client_cli import candidates, text
 from client_cli.app import App
 from client_cli.commands.pages import collect, limit_option, list_pages, say_more
-from client_cli.framework import YoukuCommand, YoukuGroup, pass_app
+from client_cli.framework import YoukuCommand, YoukuGroup, pass_app, yes_option
 from client_cli.output import Column
 
 if TYPE_CHECKING:
@@ -135,14 +135,19 @@ def grant_vip(app: App, name: str, months: int) -> None:
     document='{"user": ACCOUNT}',
     examples=(
         ("youku users end-vip bob", "No VIP from now on; a download under way goes on."),
-        ("youku users end-vip bob --quiet", "The same, without a word."),
+        ("youku users end-vip bob --yes", "Without asking, for scripts."),
     ),
 )
 @click.argument("name", shell_complete=candidates.users)
+@yes_option
 @pass_app
-def end_vip(app: App, name: str) -> None:
+def end_vip(app: App, name: str, yes: bool) -> None:
     """End a user's VIP at once."""
+    app.require_yes(yes)
     with app.client() as youku:
+        if not yes:
+            user = youku.user(name)
+            app.confirm(f"End the VIP of {user.name} ({_vip(user)})?", otherwise="Nothing was ended.")
         _done(app, youku.end_vip(name))
 
 
@@ -213,9 +218,12 @@ def cancel(app: App, invitation_id: int) -> None:
 
 def _done(app: App, user: Account) -> None:
     state = "locked" if user.is_locked else "not locked"
-    vip = f"VIP until {text.utc(user.vip_until)}" if _is_vip(user) and user.vip_until else "no VIP"
-    app.output.item(user, user.name, f"{user.name} ({user.user_type}): {state}, {vip}.")
+    app.output.item(user, user.name, f"{user.name} ({user.user_type}): {state}, {_vip(user)}.")
     app.output.document({"user": user})
+
+
+def _vip(user: Account) -> str:
+    return f"VIP until {text.utc(user.vip_until)}" if _is_vip(user) and user.vip_until else "no VIP"
 
 
 def _is_vip(user: Account) -> bool:

@@ -143,7 +143,6 @@ ADMINISTRATORS: Final[dict[str, dict[str, Any]]] = {
     "upload.create": {"name": "x", "size": 1, "fingerprint": HASH},
     "upload.write": {"upload": "0" * 32, "offset": 0, "body": b"x"},
     "upload.finish": {"upload": "0" * 32, "hash": HASH},
-    "upload.list": {},
     "upload.status": {"upload": "0" * 32},
     "upload.cancel": {"upload": "0" * 32},
 }
@@ -155,6 +154,7 @@ USERS: Final[dict[str, dict[str, Any]]] = {
     "movie.read": {"movie": 1},
     "movie.find": {"size": 1, "fingerprint": HASH},
     "movie.hash": {"movie": 1, "length": 0},
+    "upload.list": {},
 }
 
 
@@ -173,7 +173,8 @@ def test_nothing_but_the_door_is_open_to_strangers(server: RunningServer) -> Non
 def test_a_user_who_uploads_or_deletes_is_told_who_may(
     server: RunningServer, user: Person, make_file: MakeFile
 ) -> None:
-    for command in (("upload", make_file(1000)), ("uploads",), ("uploads", "cancel", "0" * 32, "--yes")):
+    assert user.do("uploads") == {"uploads": []}
+    for command in (("upload", make_file(1000)), ("uploads", "cancel", "0" * 32, "--yes")):
         error = user.fail(ExitCode.FORBIDDEN, *command)
         assert "administrators" in error["message"]
     with user.wire() as wire:

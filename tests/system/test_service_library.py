@@ -117,7 +117,7 @@ def test_searches_are_remembered_and_forgotten_and_what_was_missed_is_told(someb
     missed = {row["query"]: row["times"] for row in admin.do("searches", "--missed")["searches"]}
     assert missed[missing] == 2
     somebody.fail(ExitCode.NOT_FOUND, "show", missing)  # looking a title up is no search
-    assert somebody.do("searches", "--clear")["cleared"] == 2
+    assert somebody.do("searches", "--clear", "--yes")["cleared"] == 2
     assert somebody.do("searches")["searches"] == []
     somebody.fail(ExitCode.FORBIDDEN, "searches", "--missed")
 
@@ -177,6 +177,24 @@ def test_a_movie_is_edited_field_by_field(admin: Person, user: Person, publish: 
     admin.fail(ExitCode.USAGE, "edit", str(movie), "--title", "")
     admin.fail(ExitCode.USAGE, "edit", str(movie))
     admin.fail(ExitCode.NOT_FOUND, "edit", str(2**40), "--title", "x")
+
+
+def test_a_vip_never_pays_more_than_others(admin: Person, publish: Publish, make_file: MakeFile) -> None:
+    movie = str(publish("--charge", "--price", "9.90"))
+    shown = admin.do("show", movie)["movie"]
+    assert (shown["price"], shown["vip_price"]) == (990, 990)  # the usual price for VIPs, 10.00, would be above it
+    assert admin.do("edit", movie, "--price", "15", "--vip-price", "12")["movie"]["vip_price"] == 1200
+    for prices in (("--price", "9.90"), ("--vip-price", "15.01"), ("--price", "0")):
+        error = admin.fail(ExitCode.USAGE, "edit", movie, *prices)
+        assert error["price"] < error["vip_price"] and f"{error['vip_price'] / 100:.2f} yuan" in error["message"]
+    assert admin.do("edit", movie, "--title", "Another one")["movie"]["price"] == 1500
+    assert admin.do("edit", movie, "--price", "0", "--vip-price", "0")["movie"]["vip_price"] == 0
+    for named in ("--price=5 --vip-price=5.01", "--vip-price=20.01"):
+        failed = admin.fail(ExitCode.USAGE, "upload", make_file(1000), "--charge", *named.split())
+        assert "VIPs never pay more" in failed["message"]
+    with admin.wire() as wire:
+        refused = wire.refused("upload.create", name="x", size=1, fingerprint="0" * 64, price=1, vip_price=2)
+        assert (refused["error"], refused["price"], refused["vip_price"]) == ("bad_request", 1, 2)
 
 
 # -- notices
@@ -323,7 +341,7 @@ def test_vips_and_administrators_do_not_wait_and_vip_that_runs_out_breaks_nothin
     with vip.wire() as wire:
         wire.ask("movie.read", movie=movie)
         data = wire.read(1024 * 1024)
-        admin.do("users", "end-vip", vip.name)
+        admin.do("users", "end-vip", vip.name, "--yes")
         data += wire.read(1024 * 1024)
     with vip.wire() as wire:  # the link broke as well: it goes on all the same
         rest = wire.ask("movie.read", movie=movie, offset=len(data))

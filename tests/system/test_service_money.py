@@ -178,7 +178,7 @@ def test_vip_bought_by_two_clients_at_once_counts_twice(somebody: Person) -> Non
 
 def test_an_administrator_grants_and_ends_vip(somebody: Person, admin: Person) -> None:
     assert admin.do("users", "grant-vip", somebody.name, "3")["user"]["vip_until"] is not None
-    admin.do("users", "end-vip", somebody.name)
+    admin.do("users", "end-vip", somebody.name, "--yes")
     assert somebody.do("vip")["vip_until"] is None
     admin.fail(ExitCode.USAGE, "users", "grant-vip", somebody.name, "100000")
 
@@ -191,7 +191,7 @@ def test_a_manual_purchase_waits_for_an_administrator(manual_server: RunningServ
     assert buyer.fail(ExitCode.CONFLICT, "buy", str(movie))["state"] == "waiting"
     buyer.fail(ExitCode.PAYMENT_REQUIRED, "download", str(movie), "-o", "copy.avi")
     assert [row["id"] for row in admin.do("purchases", "--all", "--state", "waiting")["purchases"]] == [waiting["id"]]
-    assert admin.do("purchases", "decline", str(waiting["id"]))["purchase"]["state"] == "declined"
+    assert admin.do("purchases", "decline", str(waiting["id"]), "--yes")["purchase"]["state"] == "declined"
     admin.fail(ExitCode.CONFLICT, "purchases", "confirm", str(waiting["id"]))
     second = buyer.do("buy", str(movie))["purchase"]
     assert second["id"] != waiting["id"]
@@ -215,7 +215,7 @@ def test_somebody_can_wait_for_the_confirmation(manual_server: RunningServer, ma
         assert process.stderr is not None
         assert "An administrator has to confirm" in process.stderr.readline()
         waiting = [row["id"] for row in buyer.do("purchases")["purchases"] if row["state"] == "waiting"]
-        admin.do("purchases", settle, *map(str, waiting))
+        admin.do("purchases", settle, *map(str, waiting), "--yes")
         process.communicate(timeout=LIMIT)
         assert process.returncode == code
 

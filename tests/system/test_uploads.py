@@ -8,6 +8,7 @@ from tests.support.sender import SIZE, Sender, downloaded, until_held
 from tests.support.server import Person, RunningServer
 from tests.support.wire import Wire
 from tests.system.conftest import bytes_of, part_of
+from youku_evloop.errors import ExitCode
 
 
 def test_an_upload_in_pieces_becomes_a_movie(wire: Wire, server: RunningServer) -> None:
@@ -126,6 +127,24 @@ def test_the_command_lists_what_is_unfinished_and_cancels_it(wire: Wire, admin: 
     assert (found["name"], found["offset"], found["state"]) == ("Half a film", SIZE // 2, "receiving")
     admin.do("uploads", "cancel", sender.upload, "--yes")
     assert sender.upload not in [upload["id"] for upload in admin.do("uploads")["uploads"]]
+    assert "cancelled" in admin.fail(ExitCode.NOT_FOUND, "uploads", "cancel", sender.upload, "--yes")["message"]
+
+
+def test_the_beginning_of_an_uploads_id_is_enough_where_only_one_begins_so(wire: Wire, admin: Person) -> None:
+    senders = [Sender(wire, title=f"Number {number}") for number in range(17)]  # two ids begin with the same digit
+    for sender in senders:
+        sender.create()
+    ids = [sender.upload for sender in senders]
+    first, other = next((one, two) for one in ids for two in ids if one < two and one[0] == two[0])
+    several = admin.fail(ExitCode.CONFLICT, "uploads", "cancel", first[0], "--yes")
+    assert (several["error"], {first, other} <= set(several["uploads"])) == ("ambiguous", True)
+    for nothing in ("", "x", "%"):
+        admin.fail(ExitCode.NOT_FOUND, "uploads", "cancel", nothing, "--yes")
+    assert admin.do("uploads", "cancel", first[:12].upper(), "--yes") == {"upload": first}
+    left = [upload["id"] for upload in admin.do("uploads")["uploads"]]
+    assert first not in left and other in left
+    for upload in set(ids) - {first}:
+        wire.ask("upload.cancel", upload=upload)
 
 
 def test_an_upload_that_is_cancelled_while_its_bytes_come_in_ends_there(wire: Wire, another_wire: Wire) -> None:

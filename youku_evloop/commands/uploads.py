@@ -110,7 +110,7 @@ COMMANDS: Final = (
     Command(CreateUpload, Access.ADMIN, create_upload),
     Command(WriteUpload, Access.ADMIN, write_upload, takes_body=True),
     Command(FinishUpload, Access.ADMIN, finish_upload),
-    Command(ListUploads, Access.ADMIN, list_uploads),
+    Command(ListUploads, Access.USER, list_uploads),
     Command(ShowUpload, Access.ADMIN, show_upload),
     Command(CancelUpload, Access.ADMIN, cancel_upload),
 )

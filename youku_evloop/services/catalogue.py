@@ -36,6 +36,7 @@ ORDERS: Final[Mapping[Sort, Sequence[Ordering]]] = {
 }
 """Each walks along an index, and ends in something unique, so that a page can begin where the last one ended."""
 HIGHEST_PRICE: Final = 100_000_000
+PRICES: Final = ("price", "vip_price")
 UNPRINTABLE: Final = frozenset({"Cc", "Cs", "Zl", "Zp"})
 """Unicode categories that a title must not have: control characters, surrogates, line and paragraph separators."""
 
@@ -89,8 +90,9 @@ def price(movie: Movie | Listed) -> int:
 
 
 def vip_price(movie: Movie | Listed) -> int:
-    """What it costs a VIP, in fen."""
-    return 0 if movie.is_free else DEFAULT_VIP_PRICE if movie.vip_price is None else movie.vip_price
+    """What it costs a VIP, in fen: never more than everybody else."""
+    own = DEFAULT_VIP_PRICE if movie.vip_price is None else movie.vip_price
+    return min(own, price(movie))
 
 
 def list_movies(kind: str, limit: int, cursor: str | None, sort: Sort = "newest") -> tuple[list[Listed], str | None]:
@@ -185,7 +187,7 @@ def edit(movie_id: int, changes: Mapping[str, Any]) -> Movie:
 
     What was bought stays bought, at the price of then.
     """
-    check(changes)
+    _check_fields(changes)
     return orm.current_database().run(_edit, movie_id, changes)
 
 
@@ -194,19 +196,38 @@ def _edit(movie_id: int, changes: Mapping[str, Any]) -> Movie:
     if movie is None:
         raise NotFound(f"There is no movie {movie_id}; `youku list` shows what there is.", movie=movie_id)
     before = movie.search_text
+    if not changes.keys().isdisjoint(PRICES):
+        _check_prices(changes.get("price", movie.price), changes.get("vip_price", movie.vip_price))
     if changes:
         movie.update(**changes)
     search.reindex(movie, before)
     return get(movie_id)
 
 
-def check(changes: Mapping[str, Any]) -> None:
-    """Raise `BadRequest` for what a movie cannot have as `name`, `description`, `price` or `vip_price`."""
+def check(fields: Mapping[str, Any]) -> None:
+    """Raise `BadRequest` for what a new movie cannot have as `name`, `description`, `price` or `vip_price`."""
+    _check_fields(fields)
+    _check_prices(fields.get("price"), fields.get("vip_price"))
+
+
+def _check_prices(own: int | None, for_vips: int | None) -> None:
+    """None: not named. A VIP price that is not named follows the price; one that is must not be above it."""
+    normal = DEFAULT_PRICE if own is None else own
+    if for_vips is not None and for_vips > normal:
+        raise BadRequest(
+            f"A VIP price of {for_vips / 100:.2f} yuan is above the price of {normal / 100:.2f} yuan: "
+            "VIPs never pay more than others.",
+            price=normal,
+            vip_price=for_vips,
+        )
+
+
+def _check_fields(changes: Mapping[str, Any]) -> None:
     if "name" in changes:
         check_title(changes["name"])
     if len(changes.get("description", "")) > DESCRIPTION_LENGTH:
         raise BadRequest(f"`description` has at most {DESCRIPTION_LENGTH} characters.")
-    for field in ("price", "vip_price"):
+    for field in PRICES:
         value = changes.get(field)
         if value is not None and not 0 <= value <= HIGHEST_PRICE:
             raise BadRequest(f"`{field}` is in fen, from 0 to {HIGHEST_PRICE}.")
