@@ -21,9 +21,9 @@ FLOORS: Final = (
     ("kernel", "wire", "orm"),
     ("transport", "storage", "models", "schema"),
     ("services",),
-    ("statistics", "commands"),
+    ("statistics", "logs", "commands"),
     ("session",),
-    ("plugins", "certificates", "logs", "process", "inspector", "lifecycle", "server"),
+    ("plugins", "certificates", "process", "inspector", "lifecycle", "server"),
     ("cli",),
 )
 """The rooms of the server, from the ground up. A room is a package or a file. A file may import the files listed

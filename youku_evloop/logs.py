@@ -1,16 +1,19 @@
 """The log: one line an event, as text for people or as JSON for programs; never a token or a password.
 
-Whoever logs may add facts: `log.info("command", extra={"facts": {"op": "movie.list", ...}})`.
+Whoever logs may add facts: `log.info("command", extra={"facts": {"op": "movie.list", ...}})`. What comes with every
+request is logged by `note`, which finds out nothing else: not the line of code, the thread, the process.
 """
 
 from __future__ import annotations
 
 import logging
 import sys
+import time
 from datetime import UTC, datetime
 from enum import StrEnum
+from functools import lru_cache
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
 
 import msgspec
 
@@ -28,11 +31,16 @@ class TextFormatter(logging.Formatter):
     def format(self, record: logging.LogRecord) -> str:
         """One line, and below it the traceback if there is one."""
         facts = getattr(record, "facts", {})
-        when = datetime.fromtimestamp(record.created, UTC).strftime("%Y-%m-%d %H:%M:%S")
-        words = [when, record.levelname, record.getMessage(), *(f"{key}={value}" for key, value in facts.items())]
+        when = _second(int(record.created))
+        words = [when, record.levelname, record.getMessage(), *[f"{key}={value}" for key, value in facts.items()]]
         if record.exc_info:
             words.append("\n" + self.formatException(record.exc_info))
         return " ".join(words)
+
+
+@lru_cache(maxsize=1)
+def _second(when: int) -> str:
+    return datetime.fromtimestamp(when, UTC).strftime("%Y-%m-%d %H:%M:%S")
 
 
 class JsonFormatter(logging.Formatter):
@@ -64,6 +72,24 @@ class ReopeningHandler(logging.FileHandler):
             self.stream = self._open()
         finally:
             self.release()
+
+
+EMPTY: Final = logging.makeLogRecord({}).__dict__
+"""What a record has, with nothing in it."""
+
+
+class _Note(logging.LogRecord):
+    """A record of which little is known."""
+
+    def __init__(self, values: dict[str, Any]) -> None:
+        self.__dict__ = values
+
+
+def note(logger: logging.Logger, level: int, message: str, facts: dict[str, Any]) -> None:
+    """Log an event whose level the logger is known to take, at a third of the cost of `logger.log`."""
+    now = time.time()
+    known = {"name": logger.name, "levelno": level, "levelname": logging.getLevelName(level), "msg": message}
+    logger.handle(_Note({**EMPTY, **known, "created": now, "msecs": now % 1 * 1000, "facts": facts}))
 
 
 def set_up(log_format: LogFormat, file: Path | None, level: str) -> None:

@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Any, Final
 from youku_evloop import orm
 from youku_evloop.commands import Access, Command, Results
 from youku_evloop.errors import BadRequest, Forbidden, NoSpace, NotLoggedIn, Unavailable, YoukuError
+from youku_evloop.logs import note
 from youku_evloop.machine import Name, step
 from youku_evloop.services import uploads
 from youku_evloop.services.accounts import Login
@@ -194,7 +195,7 @@ class Session:
                 "bytes_out": connection.bytes_out,
                 "outcome": connection.outcome,
             }
-            access_log.info("connection", extra={"facts": facts})
+            note(access_log, logging.INFO, "connection", facts)
         self._advance_to_leaving()
         if self._current is None and self._claims:
             self.library.spawn(self._release_claims)
@@ -406,7 +407,7 @@ class Session:
             "bytes": moved,
             "outcome": outcome,
         }
-        access_log.log(level, "command", extra={"facts": facts})
+        note(access_log, level, "command", facts)
 
     def _outcome(self, request: Request | Rejected) -> Results | None:
         """The results, or the error as results; None when the command has replied itself."""
