@@ -15,6 +15,9 @@ MESSAGES: Final[dict[str, str]] = {
     "A user name has 2 to 32 letters, digits, `_`, `-` or `.`, and begins with a letter or a digit.": (
         "用户名为 2 到 32 个字母、数字、`_`、`-` 或 `.`，并以字母或数字开头。"
     ),
+    "A user name does not mix letters that look alike, such as Latin and Cyrillic ones.": (
+        "用户名不能混用形似的字母，例如拉丁字母与西里尔字母。"
+    ),
     "The session is over or was revoked: log in again.": "会话已结束或被撤销：请重新登录。",
     "The session was ended: log in again.": "会话已被结束：请重新登录。",
     "Prove the old password first: log in on this connection, then change it.": "请先验证旧密码再修改。",

@@ -75,13 +75,42 @@ def test_a_name_is_one_name_however_it_is_typed(server: RunningServer) -> None:
 
 
 @pytest.mark.parametrize(
-    "name", ["", "x", "-x", "_x", "a b", "a/b", "a\x00b", "a\nb", "\u202eab", "a" * 33, "\ufdfa" * 9000]
+    "name",
+    [
+        "",
+        "x",
+        "-x",
+        "_x",
+        "a b",
+        "a/b",
+        "a\x00b",
+        "a\nb",
+        "\u202eab",
+        "a" * 33,
+        "\ufdfa" * 9000,
+        "a\u200bb",
+        "ab\u2060",
+        "ab\ufe0f",
+        "a\u00adb",
+    ],
 )
 def test_a_name_that_cannot_be_one_is_refused_with_what_can(server: RunningServer, name: str) -> None:
     with Wire(server.address) as wire:
         error = wire.register(name, PASSWORD)
         assert error["error"] == "bad_request"
         assert "2 to 32" in error["message"]
+
+
+@pytest.mark.parametrize(
+    ("name", "is_good"),
+    [("\u0430lice", False), ("alic\u03b5", False), ("\u13aalice", False), ("alice\u3164", False), ("al\u115fice", False),
+     ("\u0430\u043b\u0438\u0441\u0430", True), ("\u738bAlice\u3042\u30fc", True), ("\uae40Bob", True), ("\u03b1\u03b2-7", True)],
+)  # fmt: skip
+def test_a_name_has_no_letters_that_look_like_those_of_another_script(
+    server: RunningServer, name: str, is_good: bool
+) -> None:
+    with Wire(server.address) as wire:
+        assert wire.register(name, PASSWORD)["ok"] is is_good
 
 
 @pytest.mark.parametrize(

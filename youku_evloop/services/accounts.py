@@ -25,6 +25,11 @@ from youku_evloop.services import attempts, invitations, sessions
 from youku_evloop.services.library import SESSION_LIFETIME, Caller, Library, timestamp
 
 NAME: Final = re.compile(r"[^\W_][\w.-]{1,31}")
+MIXABLE: Final = frozenset(
+    {"LATIN", "CJK", "HIRAGANA", "KATAKANA", "KATAKANA-HIRAGANA", "IDEOGRAPHIC", "BOPOMOFO", "HANGUL"}
+)
+"""Scripts, by the first word of their letters' names, that one user name may have together (Unicode's UTS 39, section
+5.2, allows the same): none of their letters looks like another's. Fillers are Hangul letters that nobody sees."""
 ITERATIONS: Final = 600_000
 """PBKDF2 rounds of a new verifier (OWASP's figure for HMAC-SHA-256); the client spends them, not the server."""
 LEAST_ITERATIONS: Final = 4096
@@ -137,10 +142,7 @@ def create(name: str, verifier: Verifier, user_type: UserType = UserType.USER) -
 def _made(name: str, verifier: Verifier, user_type: UserType) -> tuple[User, bool]:
     """The account, and whether it was made just now rather than by the same request before."""
     name = unicodedata.normalize("NFKC", name)
-    if not NAME.fullmatch(name):
-        raise BadRequest(
-            "A user name has 2 to 32 letters, digits, `_`, `-` or `.`, and begins with a letter or a digit."
-        )
+    _check_name(name)
     try:
         made = User.create(name=name, folded_name=folded_name(name), password=str(verifier), user_type=user_type)
         return made, True
@@ -151,6 +153,18 @@ def _made(name: str, verifier: Verifier, user_type: UserType) -> tuple[User, boo
         if user is None or user.user_type is not user_type or not _same(user.password, str(verifier)):
             raise NameTaken(f"The name {name} is taken: choose another one.", name=name) from None
         return user, False
+
+
+def _check_name(name: str) -> None:
+    """Raise `BadRequest` for what is no name, or looks like one that somebody else may have."""
+    if not NAME.fullmatch(name):
+        raise BadRequest(
+            "A user name has 2 to 32 letters, digits, `_`, `-` or `.`, and begins with a letter or a digit."
+        )
+    letters = [unicodedata.name(character, "?") for character in name if character.isalpha()]
+    scripts = {letter.split()[0] for letter in letters}
+    if any(letter.endswith("FILLER") for letter in letters) or not (len(scripts) == 1 or scripts <= MIXABLE):
+        raise BadRequest("A user name does not mix letters that look alike, such as Latin and Cyrillic ones.")
 
 
 def named(name: str) -> User | None:
