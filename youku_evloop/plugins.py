@@ -90,8 +90,9 @@ def load(app: PluginApp, found: Iterable[EntryPoint] | None = None) -> list[str]
     for point in entry_points(group=GROUP) if found is None else found:
         try:
             point.load()(app)
-        except (Exception, SystemExit):
-            log.exception("the plugin %s failed and is left out", point.name)
+        except (Exception, SystemExit) as problem:
+            words = ("the plugin %s failed and is left out: %s: %s", point.name, type(problem).__name__, problem)
+            log.error(*words, exc_info=log.hasHandlers())  # to somebody at a terminal one line says it
         else:
             loaded.append(point.name)
     return loaded

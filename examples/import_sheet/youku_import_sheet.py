@@ -22,7 +22,7 @@ import click
 from blake3 import blake3
 
 from youku_evloop.cli.maintenance import library_of
-from youku_evloop.cli.options import data_option, database_option, ends_with_exit_code, open_database
+from youku_evloop.cli.options import data_option, database_option, open_database
 from youku_evloop.config import DEFAULT_KEEP_DELETED
 from youku_evloop.errors import BadRequest, Forbidden, MovieExists, NotFound, YoukuError
 from youku_evloop.models import UserType
@@ -151,7 +151,6 @@ def _administrator(name: str) -> Caller:
 @click.option("--as", "name", required=True, metavar="NAME", help="The administrator whose movies they become.")
 @data_option
 @database_option
-@ends_with_exit_code
 def import_sheet(sheet: Path, name: str, data: Path, database: str) -> None:
     """Publish the movies that a CSV or Excel SHEET lists.
 

@@ -159,13 +159,37 @@ def test_a_plugin_that_fails_is_logged_and_harms_nobody(
     assert admin.do("api", "demo.double", "number=21") == {"double": 42, "user": "alice"}
     assert admin.do("download", "1", "-o", "copy.avi")["failed"] == []
     assert admin.do("notice", "publish", "Title", "Content")["notice"]["id"] == 1
-    assert server.command("break").code == ExitCode.FAILURE
+    broken = server.command("break")
+    assert (broken.code, broken.stdout) == (ExitCode.FAILURE, "")
+    *left_out, line = broken.stderr.splitlines()
+    assert "ValueError: so is its receiver" in line and line.startswith("youku-server: ")
+    assert len(left_out) == 2 and all(" failed and is left out: " in words for words in left_out)
+    shown = server.command("--debug", "break")
+    assert (shown.code, shown.stderr.count("Traceback")) == (ExitCode.FAILURE, 3)
     assert server.command("schema").code == ExitCode.OK
     server.stop()
     assert "the plugin failing failed and is left out" in server.log
     assert "the plugin missing failed and is left out" in server.log
     failed = {name for name in NAMES if f"a receiver of the signal {name} failed" in server.log}
     assert failed == NAMES.keys() - {"user_registered", "movie_deleted", "purchase_made"}  # which have not happened
+
+
+@pytest.mark.parametrize(
+    ("raised", "code"),
+    [("NotFound('no such thing')", ExitCode.NOT_FOUND), ("OSError(28, 'full', 'x')", ExitCode.TEMPORARY),
+     ("KeyboardInterrupt()", ExitCode.INTERRUPTED), ("SystemExit(3)", 3),
+     ("RecursionError('a\\nb')", ExitCode.FAILURE)],
+)  # fmt: skip
+def test_a_plugins_subcommand_ends_with_a_line_and_a_code(
+    make_server: Callable[..., PluggedServer], raised: str, code: int
+) -> None:
+    server = make_server()
+    source = f"import click\nfrom youku_evloop.errors import NotFound\ndef end():\n    raise {raised}\n"
+    server.install(
+        "ending", "ending:install", f"{source}def install(app): app.add_subcommand(click.Command('end', callback=end))"
+    )
+    said = server.command("end")
+    assert (said.code, len(said.stderr.splitlines())) == (code, 0 if "SystemExit" in raised else 1)
 
 
 def test_a_plugin_that_exits_ends_neither_the_server_nor_a_conversation(

@@ -11,7 +11,6 @@ import msgspec
 from youku_evloop.cli.options import (
     data_option,
     database_option,
-    ends_with_exit_code,
     keep_deleted_option,
     main,
     open_database,
@@ -36,7 +35,6 @@ UNITS = ("bytes", "KiB", "MiB", "GiB")
 @keep_deleted_option
 @click.option("--deep", is_flag=True, help="Read every video and compare its hash; takes as long as reading them does.")
 @json_option
-@ends_with_exit_code
 def check(data: Path, database: str, keep_deleted: float, deep: bool, as_json: bool) -> None:
     """Look whether every movie has its whole video, every video a movie, every upload its part. Changes nothing.
 
@@ -64,7 +62,6 @@ def check(data: Path, database: str, keep_deleted: float, deep: bool, as_json: b
 @keep_deleted_option
 @click.option("--dry-run", is_flag=True, help="Only say what would be done.")
 @json_option
-@ends_with_exit_code
 def gc(data: Path, database: str, keep_deleted: float, dry_run: bool, as_json: bool) -> None:
     """Remove what nobody needs: expired uploads, parts without an upload, videos that no movie has had for a day.
 

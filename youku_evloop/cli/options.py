@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import logging
 import math
+import os
 import re
 import sys
-from collections.abc import Callable
-from functools import cached_property, wraps
+import traceback
+from functools import cached_property
 from pathlib import Path
 from typing import Any, NoReturn
 
@@ -14,7 +16,7 @@ import click
 
 from youku_evloop import __version__, orm, plugins
 from youku_evloop.config import DEFAULT_KEEP_DELETED, DEFAULT_STATEMENT_TIMEOUT, Config, default_data_directory
-from youku_evloop.errors import BadRequest, Conflict, Forbidden, Unavailable, YoukuError
+from youku_evloop.errors import BadRequest, Conflict, Forbidden, Interrupted, Unavailable, YoukuError
 from youku_evloop.plugins import PluginApp
 
 MOST_DAYS = 36_500
@@ -60,48 +62,55 @@ keep_deleted_option = click.option(
 )
 
 
+log = logging.getLogger(__name__)
+
+DEBUG = f"{__name__}.debug"
+"""Where a run remembers whether tracebacks are asked for."""
+LONGEST_SIZE = 30
+"""Characters; more would be a number that no disk has."""
 _SIZE = re.compile(r"(\d+(?:\.\d+)?)\s*([KMGT]?)(?:i?B)?", re.IGNORECASE)
 
 
 def size(text: str) -> int:
     """A number of bytes, with a unit if that is shorter (`500M`, `1.5GiB`); the units are powers of 1024."""
     found = _SIZE.fullmatch(text.strip())
-    if found is None:
-        raise click.BadParameter(f"{text!r} is no size; write it as in 500M or 2GiB.")
+    if found is None or len(text) > LONGEST_SIZE:
+        raise click.BadParameter(f"{text[:LONGEST_SIZE]!r} is no size; write it as in 500M or 2GiB.")
     return int(float(found[1]) * 1024 ** " KMGT".index(found[2].upper() or " "))
 
 
-def ends_with_exit_code(command: Callable[..., None]) -> Callable[..., None]:
-    """Turn what goes wrong into one line on standard error and the documented exit code."""
-
-    @wraps(command)
-    def run(*args: Any, **options: Any) -> None:
-        try:
-            command(*args, **options)
-        except YoukuError as error:
-            fail(error)
-        except orm.DatabaseTooNew as error:
-            fail(Conflict(f"{str(error).capitalize()}."))
-        except orm.ModelError as error:
-            fail(BadRequest(f"--database cannot be used: {error}."))
-        except orm.Refused as error:
-            fail(Forbidden(f"The database does not let us: {error}. Check --database and what its user may do."))
-        except orm.OrmError as error:
-            fail(Unavailable(f"The database does not work: {error}. Check --database and whether it runs."))
-        except OSError as error:
-            fail(Unavailable(f"{error.strerror or error}: {error.filename or 'see above'}."))
-
-    return run
+def as_error(problem: Exception) -> YoukuError:
+    """What went wrong, with a line for a person and the documented exit code."""
+    match problem:
+        case YoukuError():
+            return problem
+        case orm.DatabaseTooNew():
+            return Conflict(f"{str(problem).capitalize()}.")
+        case orm.ModelError():
+            return BadRequest(f"--database cannot be used: {problem}.")
+        case orm.Refused():
+            return Forbidden(f"The database does not let us: {problem}. Check --database and what its user may do.")
+        case orm.OrmError():
+            return Unavailable(f"The database does not work: {problem}. Check --database and whether it runs.")
+        case OSError():
+            return Unavailable(f"{problem.strerror or problem}: {problem.filename or 'see above'}.")
+    return YoukuError(
+        f"Something went wrong that nobody foresaw: {type(problem).__name__}: {problem}. "
+        "`youku-server --debug ...` says where."
+    )
 
 
 def fail(error: YoukuError) -> NoReturn:
-    """Say it and end."""
-    click.echo(f"youku-server: {error.message}", err=True)
+    """Say it in one line, and end."""
+    click.echo(f"youku-server: {' '.join(error.message.splitlines())}", err=True)
     sys.exit(error.exit_code)
 
 
 class PluginGroup(click.Group):
-    """Our own subcommands, and those that plugins bring; a plugin cannot replace one of ours."""
+    """Our own subcommands, and those that plugins bring; a plugin cannot replace one of ours.
+
+    Whatever goes wrong in one, also in a plugin's, ends as one line on standard error and an exit code.
+    """
 
     @cached_property
     def app(self) -> PluginApp:
@@ -117,9 +126,45 @@ class PluginGroup(click.Group):
     def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
         return super().get_command(ctx, cmd_name) or self.app.subcommands.get(cmd_name)
 
+    def invoke(self, ctx: click.Context) -> Any:
+        try:
+            result = super().invoke(ctx)
+            sys.stdout.flush()
+        except BrokenPipeError:  # whoever read standard output has enough of it; Python flushes once more at the end
+            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        except (KeyboardInterrupt, click.Abort):
+            fail(Interrupted("Stopped."))
+        except (click.ClickException, click.exceptions.Exit):
+            raise
+        except Exception as problem:
+            error = as_error(problem)
+            if ctx.meta[DEBUG]:
+                traceback.print_exception(problem)
+            elif type(error) is YoukuError and log.hasHandlers():  # a server that ends so does it once, and unwatched
+                log.exception("ended")
+            fail(error)
+        else:
+            return result
+
+
+def remember_debug(context: click.Context, _option: click.Parameter, debug: bool) -> None:
+    """For when something fails; plugins may do so before there is a log."""
+    context.meta[DEBUG] = debug
+    if debug:
+        logging.basicConfig(format="%(message)s")
+
 
 @click.group(cls=PluginGroup, context_settings={"help_option_names": ["-h", "--help"]})
 @click.version_option(__version__, prog_name="youku-server")
+@click.option(
+    "--debug",
+    is_flag=True,
+    is_eager=True,
+    expose_value=False,
+    envvar="YOUKU_DEBUG",
+    callback=remember_debug,
+    help="Show where an error comes from.",
+)
 def main() -> None:
     """Serve a video library from this machine."""
 

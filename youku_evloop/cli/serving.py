@@ -21,7 +21,6 @@ from youku_evloop.cli.options import (
     FiniteRange,
     data_option,
     database_option,
-    ends_with_exit_code,
     keep_deleted_option,
     main,
     open_database,
@@ -164,7 +163,6 @@ RESTART_PATIENCE: Final = 30.0
     show_default=True,
     help="The least that is written.",
 )
-@ends_with_exit_code
 def run(log_format: str, log_file: Path | None, log_level: str, **settings: Any) -> None:
     """Serve until SIGTERM or Ctrl-C. SIGHUP reopens the log and the certificate, SIGUSR2 restarts without a gap.
 
@@ -237,7 +235,6 @@ def announce(host: str, port: int, identity: Identity | None) -> None:
 
 @main.command()
 @data_option
-@ends_with_exit_code
 def restart(data: Path) -> None:
     """Let a new process take over from the running one, without refusing anybody.
 
@@ -257,7 +254,6 @@ def restart(data: Path) -> None:
 @data_option
 @database_option
 @click.option("--json", "as_json", is_flag=True, help="One JSON document, as `server.stats` in docs/protocol.md.")
-@ends_with_exit_code
 def stats(data: Path, database: str, as_json: bool) -> None:
     """Show the inside of the running server: connections, commands, delays, what is used of what is allowed.
 

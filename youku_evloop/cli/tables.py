@@ -9,7 +9,7 @@ from pathlib import Path
 import click
 
 from youku_evloop import schema
-from youku_evloop.cli.options import data_option, database_option, ends_with_exit_code, main, open_database
+from youku_evloop.cli.options import data_option, database_option, main, open_database
 from youku_evloop.errors import BadRequest
 from youku_evloop.models import UserType
 from youku_evloop.services import accounts
@@ -18,7 +18,6 @@ from youku_evloop.services import accounts
 @main.command("init-db")
 @data_option
 @database_option
-@ends_with_exit_code
 def init_db(data: Path, database: str) -> None:
     """Make the tables, where they are missing; safe to repeat.
 
@@ -35,7 +34,6 @@ def init_db(data: Path, database: str) -> None:
 @main.command()
 @data_option
 @database_option
-@ends_with_exit_code
 def migrate(data: Path, database: str) -> None:
     """Bring the tables of an older version forward. Back the database up first.
 
@@ -65,7 +63,6 @@ def print_schema() -> None:
 @click.argument("name")
 @data_option
 @database_option
-@ends_with_exit_code
 def create_admin(name: str, data: Path, database: str) -> None:
     """Make an administrator called NAME. The password comes from YOUKU_PASSWORD, or is asked for.
 
