@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import socket
 from collections.abc import Iterator
 from pathlib import Path
 from typing import ClassVar
@@ -25,6 +26,7 @@ class Funnel:
         self.takes = list(takes)
         self.taken = bytearray()
         self.calls = 0
+        self.flags: list[int] = []
 
     def _take(self, data: bytes) -> int:
         self.calls += 1
@@ -34,7 +36,8 @@ class Funnel:
         self.taken += data
         return len(data)
 
-    def send(self, data: bytes) -> int:
+    def send(self, data: bytes, flags: int = 0, /) -> int:
+        self.flags.append(flags)
         return self._take(data)
 
     def send_file(self, fd: int, offset: int, count: int) -> int:
@@ -134,6 +137,51 @@ def test_no_more_of_a_file_is_sent_at_once_than_the_limit(file: int) -> None:
     assert (segment.offset, segment.count) == (30, 70)
 
 
+def test_what_leads_a_file_leaves_together_with_it(file: int) -> None:
+    queue, funnel = WriteQueue(), Funnel(*[NEVER] * 9)
+    for segment in (ready(file, 0, 10), FileSegment(file, 0, 10)):
+        queue.append(b"head")
+        queue.append_file(segment)
+        queue.append(b"tail")
+        queue.send(funnel, NEVER)
+    assert funnel.flags == [socket.MSG_MORE, 0, 0], "a head whose file waits for the disk goes before it"
+
+
+def test_pieces_of_a_file_end_at_multiples_of_the_limit_whatever_led_them(file: int) -> None:
+    queue, funnel = WriteQueue(), Funnel(*[NEVER] * 9)
+    segment = ready(file, 70, 500)
+    queue.append(b"head")
+    queue.append_file(segment)
+    for end in (100, 200, 300):
+        queue.send(funnel, 100)
+        assert segment.offset == end
+
+
+def test_a_file_in_the_midst_of_its_way_is_streamed(file: int) -> None:
+    queue, funnel = WriteQueue(), Funnel(NEVER, 50, NEVER)
+    segment = ready(file, 0, 300)
+    queue.append_file(segment)
+    assert [queue.stream(funnel, 100) for _ in range(4)] == [True, True, True, False]
+    assert segment.offset == queue.sent == 200 and segment.count == segment.ready == 100
+    assert funnel.taken == bytes(range(200))
+
+
+def test_a_stream_that_the_socket_does_not_take_stays_where_it_is(file: int) -> None:
+    queue, funnel = WriteQueue(), Funnel()
+    queue.append_file(ready(file, 0, 250))
+    assert queue.stream(funnel, 100)
+    assert queue.sent == 0
+
+
+def test_nothing_else_is_streamed(file: int) -> None:
+    queue, funnel = WriteQueue(), Funnel()
+    assert not queue.stream(funnel, 100)
+    queue.append(b"head")
+    queue.append_file(ready(file, 0, 250))
+    assert not queue.stream(funnel, 100)
+    assert funnel.calls == 0
+
+
 def test_of_a_file_only_what_is_ready_is_sent(file: int) -> None:
     queue, funnel = WriteQueue(), Funnel(*[NEVER] * 9)
     segment = FileSegment(file, 0, 100)
@@ -154,6 +202,7 @@ def test_of_a_file_only_what_is_ready_is_sent(file: int) -> None:
 def test_a_file_that_ends_early_is_an_error(file: int) -> None:
     queue, funnel = WriteQueue(), Funnel(*[NEVER] * 3)
     queue.append_file(ready(file, 1000, 100))
+    queue.send(funnel, NEVER)
     with pytest.raises(EOFError, match="76 bytes"):
         queue.send(funnel, NEVER)
     assert queue.sent == 24
@@ -188,7 +237,8 @@ def test_whatever_is_queued_leaves_in_order_however_it_is_taken(
             queue.append_file(ready(fd, *item))
             expected += content[item[0] : item[0] + item[1]]
         queue.send(funnel, NEVER)
-    queue.send(funnel, NEVER)
+    while queue.segments:
+        queue.send(funnel, NEVER)
     os.close(fd)
     assert funnel.taken == expected
     assert not queue.segments and queue.size == 0

@@ -145,6 +145,7 @@ class Loop:
         """Turn until `stop`; the caller's greenlet becomes the hub."""
         self.tasks.enter_hub()
         self._running = True
+        self._step_began = self._clock()
         old_wakeup_fd = self._take_signals()
         try:
             while self._running:
@@ -203,18 +204,21 @@ class Loop:
         self.measure_lag()
 
     def _turn(self) -> None:
-        events = self._epoll.poll(self._patience(), EVENTS_A_TURN)
+        alarm = self._timers.next_time()
+        events = self._epoll.poll(self._patience(alarm), EVENTS_A_TURN)
         self.now = self._step_began = self._clock()
         self._longest = 0.0
         callbacks = self._callbacks
         for fd, mask in events:
             callback = callbacks.get(fd)
             if callback is not None:
-                self._step(callback, (mask,))
+                self._step(callback, mask)
         for _ in range(len(self._soon)):
-            self._step(*self._soon.popleft())
-        for call in self._timers.due(self.now):
-            self._step(*call)
+            fn, args = self._soon.popleft()
+            self._step(fn, *args)
+        if alarm is not None and alarm <= self.now:
+            for fn, args in self._timers.due(self.now):
+                self._step(fn, *args)
         if self._step_began - self.now > SLOW_TURN and self._step_began >= self._warn_from:
             self._warn(self._step_began - self.now)
         self._culprit = ""  # or it would keep something alive that is over
@@ -229,7 +233,7 @@ class Loop:
             message = "a turn of the loop took %.0f ms, the longest step of it %.0f ms in %s"
             log.warning(message, seconds * 1000, self._longest * 1000, culprit)
 
-    def _step(self, fn: Callable[..., object], args: tuple[Any, ...]) -> None:
+    def _step(self, fn: Callable[..., object], *args: Any) -> None:
         """One callback: what it raises is logged, and how long it took is compared with the others of the turn."""
         self.tasks.label = ""
         try:
@@ -242,11 +246,11 @@ class Loop:
             self._culprit = self.tasks.label or fn
         self._step_began = ended
 
-    def _patience(self) -> float | None:
+    def _patience(self, alarm: float | None) -> float | None:
+        """Seconds until the alarm, counted from the end of the last step: what came since is not worth a look."""
         if self._soon or not self._running:
             return 0
-        when = self._timers.next_time()
-        return None if when is None else max(0.0, when - self._clock())
+        return None if alarm is None else max(0.0, alarm - self._step_began)
 
     def _on_wake(self, _events: int) -> None:
         with suppress(BlockingIOError):

@@ -35,8 +35,8 @@ class Channel(Protocol):
     def recv_into(self, buffer: memoryview, count: int, /) -> int:
         """Read at most `count` bytes."""
 
-    def send(self, data: bytes, /) -> int:
-        """Write; answers how many bytes were taken."""
+    def send(self, data: bytes, flags: int = 0, /) -> int:
+        """Write; answers how many bytes were taken. MSG_MORE: what follows at once may leave together with them."""
 
     def send_file(self, fd: int, offset: int, count: int) -> int:
         """Write from a file; answers how many bytes were taken, 0 when the file is at its end."""
@@ -112,7 +112,7 @@ class TlsChannel:
         except (ssl.SSLWantReadError, ssl.SSLWantWriteError):
             raise BlockingIOError from None
 
-    def send(self, data: bytes) -> int:
+    def send(self, data: bytes, _flags: int = 0) -> int:
         """Write; what was refused has to be offered again unchanged, which a write queue does anyway."""
         try:
             return self._sock.send(data)
@@ -120,9 +120,15 @@ class TlsChannel:
             raise BlockingIOError from None
 
     def send_file(self, fd: int, offset: int, count: int) -> int:
-        """Read from the file and encrypt."""
-        data = os.pread(fd, min(count, FILE_CHUNK), offset)
-        return self.send(data) if data else 0
+        """Read from the file and encrypt, chunk after chunk."""
+        sent = 0
+        try:
+            while sent < count and (data := os.pread(fd, min(count - sent, FILE_CHUNK), offset + sent)):
+                sent += self.send(data)
+        except BlockingIOError:
+            if not sent:
+                raise
+        return sent
 
     def pending(self) -> bool:
         """Whether a part of a record has been decrypted and not been read."""

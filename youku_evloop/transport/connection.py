@@ -242,6 +242,8 @@ class Connection:
 
     def _on_ready(self, events: int) -> None:
         try:
+            if events == WRITE and self._writes.stream(self._channel, self._transport.limits.turn):
+                return
             if events & WRITE:
                 self._flush()
             if self.state in INTERESTED:
@@ -251,7 +253,7 @@ class Connection:
                 self.close(LOST)
             else:
                 self._update_interest()
-        except OSError:
+        except (OSError, EOFError):
             self.close(LOST)
         except Exception:  # nobody knows where it stands now
             log.exception("%s: the connection failed", self.peer)

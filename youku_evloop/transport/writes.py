@@ -2,11 +2,16 @@
 
 Two verbs: `append` at the tail, `send` from the head, which advances by what the socket took. Small
 replies that queue up leave in one system call; a file goes from the page cache to the socket without passing through
-this process (`sendfile`).
+this process (`sendfile`). `stream` is `send` for a file in the midst of its way, where downloads spend their time: one
+system call, and nothing else to look at.
+
+A piece of a file ends where a page does, whatever was sent before it: from the middle of one on, every page would have
+to be cut in two. And what leads a file leaves with its first bytes, in one packet that wakes the client once.
 """
 
 from __future__ import annotations
 
+import socket
 from typing import Final
 
 from youku_evloop.transport.channels import Channel
@@ -67,6 +72,21 @@ class WriteQueue:
         head = self.segments[0] if self.segments else None
         return isinstance(head, FileSegment) and not head.ready
 
+    def stream(self, channel: Channel, limit: int) -> bool:
+        """Send a piece of the file at the head; False: nothing was sent, for there is more to it than that.
+
+        Afterwards the same file is at the head, with more of it ready. Errors as `send`.
+        """
+        head = self.segments[0] if self.segments else None
+        if not isinstance(head, FileSegment) or head.ready <= limit:
+            return False
+        try:
+            count = channel.send_file(head.fd, head.offset, limit - head.offset % limit)
+        except BlockingIOError:
+            return True
+        self._advance(head, count)
+        return True
+
     def send(self, channel: Channel, limit: int) -> None:
         """Send about `limit` bytes, or what the socket takes now.
 
@@ -80,15 +100,16 @@ class WriteQueue:
                 head = segments[0]
                 if not isinstance(head, FileSegment):
                     self._send_bytes(channel, head)
-                elif head.ready:
-                    self._send_file(channel, head, end - self.sent)
-                else:
+                    continue
+                if head.ready:
+                    self._send_file(channel, head, limit)
+                if head.count:
                     break
         except BlockingIOError:
             pass
 
     def _send_bytes(self, channel: Channel, head: bytes) -> None:
-        count = channel.send(head)
+        count = channel.send(head, socket.MSG_MORE if self._leads_file() else 0)
         self.sent += count
         self.size -= count
         if count == len(head):
@@ -96,16 +117,23 @@ class WriteQueue:
         else:
             self.segments[0] = head[count:]
 
+    def _leads_file(self) -> bool:
+        """Whether the bytes at the head go before a file that can follow at once."""
+        following = self.segments[1] if len(self.segments) > 1 else None
+        return isinstance(following, FileSegment) and following.ready > 0
+
     def _send_file(self, channel: Channel, head: FileSegment, limit: int) -> None:
-        count = channel.send_file(head.fd, head.offset, min(head.ready, limit))
+        self._advance(head, channel.send_file(head.fd, head.offset, min(head.ready, limit - head.offset % limit)))
+        if not head.count:
+            del self.segments[0]
+
+    def _advance(self, head: FileSegment, count: int) -> None:
         if not count:
             raise EOFError(f"the file ends {head.count} bytes early")
         self.sent += count
         head.offset += count
         head.count -= count
         head.ready -= count
-        if not head.count:
-            del self.segments[0]
 
 
 def _join_head(segments: list[bytes | FileSegment]) -> None:
