@@ -24,9 +24,10 @@ class Library(orm.Database):
 
     def __init__(self, url: str, **options: Any) -> None:
         super().__init__(url, **options)
-        self.commits = 0
+        self.commits = self.savepoints = 0
 
     def timed(self, link: Link, sql: str, values: Sequence[Raw] = ()) -> Result:
+        self.savepoints += sql.startswith("SAVEPOINT")
         if sql == "COMMIT":
             if self.refuses:
                 raise orm.Unavailable("the disk is full")
@@ -98,6 +99,24 @@ def test_one_that_fails_leaves_the_others_as_they_were(library: Library) -> None
     assert [type(problem) for problem in problems] == [type(None), ZeroDivisionError, orm.UniqueViolation, type(None)]
     assert names() == ["a", "b"]
     assert library.commits == 1
+
+
+def test_one_that_fails_without_having_written_costs_the_others_nothing(library: Library) -> None:
+    Author.create(name="taken")
+    problems = library.at_once(create("a"), create("taken"), lambda: library.run(lambda: 1 // 0), create("b"))
+    assert [type(problem) for problem in problems] == [type(None), orm.UniqueViolation, ZeroDivisionError, type(None)]
+    assert names() == ["a", "b", "taken"]
+    assert library.commits == 1 and library.savepoints == 0
+
+
+def test_one_that_fails_alone_half_way_is_undone(library: Library) -> None:
+    def fail() -> None:
+        Author.create(name="undone")
+        raise ZeroDivisionError
+
+    assert [type(problem) for problem in library.at_once(lambda: library.run(fail))] == [ZeroDivisionError]
+    assert names() == []
+    assert library.savepoints == 0
 
 
 def test_where_one_has_all_undone_the_others_are_run_again(library: Library) -> None:

@@ -160,7 +160,9 @@ class Database:
             if transaction is not None:
                 if write and not transaction.write:
                     raise ModelError("this transaction was begun with write=False")
-                return transaction.execute(sql, values, raw)
+                result = transaction.execute(sql, values, raw)
+                transaction.has_written |= write
+                return result
             if write and not raw and self._writes is not None:
                 return self._repeated(partial(self._shared, self.perform, sql, values, write), Deadlock)
             return self._repeated(partial(self._alone, sql, values, write, raw), Deadlock)
@@ -190,14 +192,23 @@ class Database:
             link.visit(partial(self._write_over, link, visits))
 
     def _write_over(self, link: Link, visits: Sequence[Visit[Any]]) -> None:
-        shared = len(visits) > 1
+        all_whole = self._attempt(link, visits)
+        if not all_whole and len(visits) > 1:
+            self._pool.reset(link)
+            all_whole = self._attempt(link, visits, careful=True)
+        if all_whole:
+            self.timed(link, "COMMIT")
+
+    def _attempt(self, link: Link, visits: Sequence[Visit[Any]], careful: bool = False) -> bool:
+        """Whether there was none of them that has done one half and failed."""
         link.begin(write=True)
         for visit in visits:
-            stands = visit.attempt(link, True, shared)
-            if not stands or (visit.error is not None and not shared):
+            if not visit.attempt(link, True, careful):
                 self._pool.reset(link)
                 raise Deadlock("another write has had the whole transaction undone")
-        self.timed(link, "COMMIT")
+            if visit.half_done:
+                return False
+        return True
 
     @contextmanager
     def _borrowed(self, write: bool) -> Iterator[Link]:

@@ -23,6 +23,7 @@ class Transaction:
 
     def __init__(self, database: Database, link: Link, write: bool, outer: Transaction | None) -> None:
         self.database, self.write, self.outer, self.over = database, write, outer, False
+        self.has_written = False
         self._link, self._depth, self._busy = link, 0, False
         self.failure: OrmError | None = None  # the database has undone everything already, for this reason
 

@@ -4,9 +4,12 @@ A statement alone is a call to a worker thread and back, which costs many times 
 is a function with its context, all of whose statements are run over there in one go.
 
 Writes that come at the same time share one transaction, and so one sync of the disk. Who finds nobody waiting leads: it
-waits until it may write, and those who come meanwhile join it. Then all are carried out, one after the other, each
-under a savepoint, so that one that fails leaves the others as they were. Nobody is answered before the COMMIT. Where
-one has the database undo the whole transaction, the others are told so (`Deadlock`), and run again.
+waits until it may write, and those who come meanwhile join it. Then all are carried out, one after the other. Nobody is
+answered before the COMMIT. Where one has the database undo the whole transaction, the others are told so (`Deadlock`),
+and run again.
+
+One that fails leaves the others as they were. Nearly always it has changed nothing by then, and there is nothing to do.
+Otherwise all of them are undone and carried out again, now each under a savepoint, which every write would pay for.
 """
 
 from __future__ import annotations
@@ -35,20 +38,23 @@ class Visit(Generic[T]):
         self._context, self._outer = copy_context(), innermost.get()
         self._result: T | None = None
         self.error: BaseException | None = None
+        self.half_done = False
 
-    def attempt(self, link: Link, write: bool, shared: bool = False) -> bool:
+    def attempt(self, link: Link, write: bool, careful: bool = False) -> bool:
         """Run the function in the transaction that the connection is in; whether that stands afterwards.
 
-        Where others `shared` it, it stands without what a function that failed has done."""
+        `careful`: it stands without what a function that failed has done, which otherwise is `half_done`."""
+        self.error = None
         transaction = Transaction(self._database, link, write, self._outer)
         try:
-            with transaction.savepoint() if shared else nullcontext():
+            with transaction.savepoint() if careful else nullcontext():
                 self._result = self._context.run(self._inside, transaction)
             transaction.require()
         except BaseException as error:
             self.error = error
         finally:
             transaction.over = True
+        self.half_done = self.error is not None and transaction.has_written and not careful
         return transaction.failure is None and not link.broken and link.in_transaction
 
     def _inside(self, transaction: Transaction) -> T:
