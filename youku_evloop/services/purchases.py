@@ -52,10 +52,11 @@ def buy_movie(library: Library, who: Caller, movie_id: int) -> Purchase:
     amount = catalogue.vip_price(movie) if vip.is_vip(who.id) else catalogue.price(movie)
     claim = f"movie:{who.id}:{movie_id}"
     fields = {"kind": PurchaseKind.MOVIE, "movie_id": movie_id, "amount": amount}
-    purchase, is_new = _claimed(library, who, claim, fields)
-    if purchase.state is PurchaseState.PAID:
-        raise _already(purchase)
-    bought, is_settled = _pay(library, who, purchase, movie.name)
+    with library.hold(("purchase", claim)):  # from claim to end, or who comes second might settle it for the first
+        purchase, is_new = _claimed(library, who, claim, fields)
+        if purchase.state is PurchaseState.PAID:
+            raise _already(purchase)
+        bought, is_settled = _pay(library, who, purchase, movie.name)
     if not (is_new or is_settled):
         raise _already(bought)
     return bought
@@ -70,12 +71,14 @@ def buy_vip(library: Library, who: Caller, months: int, key: str) -> Purchase:
     if not 1 <= len(key) <= LONGEST_KEY or not key.isascii() or not key.isprintable():
         raise BadRequest(f"`key` is 1 to {LONGEST_KEY} printable ASCII characters, new ones for each purchase.")
     fields = {"kind": PurchaseKind.VIP, "months": months, "amount": months * library.rules.vip_month}
-    purchase, is_new = _claimed(library, who, f"vip:{who.id}:{key}", fields)
-    if purchase.months != months:
-        raise Conflict("This key stands for another purchase: make up a new one.", purchase=purchase.id)
-    if not is_new and purchase.state is not PurchaseState.WAITING:
-        return purchase
-    return _pay(library, who, purchase, f"VIP, {months} months")[0]
+    claim = f"vip:{who.id}:{key}"
+    with library.hold(("purchase", claim)):
+        purchase, is_new = _claimed(library, who, claim, fields)
+        if purchase.months != months:
+            raise Conflict("This key stands for another purchase: make up a new one.", purchase=purchase.id)
+        if not is_new and purchase.state is not PurchaseState.WAITING:
+            return purchase
+        return _pay(library, who, purchase, f"VIP, {months} months")[0]
 
 
 def settle(library: Library, purchase_id: int, outcome: Outcome, reference: str = "") -> tuple[Purchase, bool]:
@@ -137,16 +140,15 @@ def _claimed(library: Library, who: Caller, claim: str, fields: dict[str, Any]) 
 
 
 def _pay(library: Library, who: Caller, purchase: Purchase, title: str) -> tuple[Purchase, bool]:
-    """Ask the provider, and settle what it answers, one request at a time; also whether that settled it."""
+    """Ask the provider, and settle what it answers; also whether that settled it. Whoever calls holds the purchase."""
     charge = Charge(f"youku-purchase-{purchase.id}", purchase.amount, who.name, title)
-    with library.hold(("purchase", str(purchase.id))):
-        try:
-            receipt = _checked(library.payments.charge(charge))
-        except Exception:
-            log.exception("the payment provider %s failed for purchase %d", library.payments.name, purchase.id)
-            receipt = Receipt(Outcome.WAITING)
-        if receipt.outcome is not Outcome.WAITING:
-            return settle(library, purchase.id, receipt.outcome, receipt.reference)
+    try:
+        receipt = _checked(library.payments.charge(charge))
+    except Exception:
+        log.exception("the payment provider %s failed for purchase %d", library.payments.name, purchase.id)
+        receipt = Receipt(Outcome.WAITING)
+    if receipt.outcome is not Outcome.WAITING:
+        return settle(library, purchase.id, receipt.outcome, receipt.reference)
     if receipt.reference:
         Purchase.select(id=purchase.id).update(reference=receipt.reference)
     return _get(purchase.id), False
