@@ -25,6 +25,7 @@ FLOORS: Final = (
     ("session",),
     ("plugins", "certificates", "process", "inspector", "lifecycle", "server"),
     ("cli",),
+    ("door",),
 )
 """The rooms of the server, from the ground up. A room is a package or a file. A file may import the files listed
 before it on its own floor; a package knows no neighbour."""
