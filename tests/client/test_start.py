@@ -12,7 +12,7 @@ import pytest
 
 from tests.client.command import environment_of
 from tests.client.peer import Peer
-from tests.support.server import CHECKOUT, LIMIT, PROGRAMS, plain_environment
+from tests.support.server import CHECKOUT, LIMIT, plain_environment
 from youku_evloop.errors import ExitCode
 
 HEAVY: Final = {"asyncio", "cryptography", "greenlet", "multiprocessing", "pymysql", "rich", "scramp", "ssl"}
@@ -48,9 +48,10 @@ def test_nothing_heavy_and_nothing_of_the_server_is_imported(peer: Peer, tmp_pat
     assert not {name.split(".")[1] for name in modules if name.startswith("youku_evloop.")} & OF_THE_SERVER
 
 
-@pytest.mark.parametrize("program", ["youku", "youku-server"])
-def test_an_interrupt_while_it_starts_is_no_traceback(tmp_path: Path, program: str) -> None:
+@pytest.mark.parametrize(("program", "door"), [("youku", "client_cli.__main__"), ("youku-server", "youku_evloop.door")])
+def test_an_interrupt_while_it_starts_is_no_traceback(tmp_path: Path, program: str, door: str) -> None:
     (tmp_path / "click.py").write_text("raise KeyboardInterrupt\n")  # as if it came while this is imported
     environment = plain_environment(tmp_path, PYTHONPATH=f"{tmp_path}:{CHECKOUT}")
-    done = subprocess.run([PROGRAMS / program], env=environment, capture_output=True, text=True, timeout=LIMIT)
+    command = [sys.executable, "-c", f"from {door} import main; main()"]
+    done = subprocess.run(command, env=environment, capture_output=True, text=True, timeout=LIMIT)
     assert (done.returncode, done.stdout, done.stderr) == (ExitCode.INTERRUPTED, "", f"{program}: Stopped.\n")
