@@ -20,7 +20,7 @@ from client_cli.loadtest.quantities import Distribution
 from client_cli.loadtest.recorder import Recorder
 from client_cli.loadtest.target import Target
 from client_cli.loadtest.together import in_parallel
-from youku_evloop.errors import YoukuError
+from youku_evloop.errors import TimedOut, Unreachable, UntrustedServer, YoukuError
 from youku_evloop.kernel.loop import Loop
 from youku_evloop.kernel.tasks import Waiter
 
@@ -33,6 +33,8 @@ CLIENT: Final = "youku-loadtest"
 """As the server's log knows us."""
 RECOVERY: Final = 0.5
 """Seconds, on average, before a client whose connection broke comes back: a server that is down is not hammered."""
+NO_LINE: Final = (Unreachable, TimedOut, UntrustedServer)
+"""What ends a visit for which there was no connection, or none any more."""
 
 
 class Phase(IntEnum):
@@ -234,7 +236,7 @@ class Visitor:
             scenario.play(self)
         except YoukuError as error:
             self.crowd.recorder.visit_failed(scenario.name, error.code)
-            self._recover()
+            self._recover(error)
         else:
             self.arrive()
 
@@ -337,7 +339,7 @@ class Visitor:
         for line in self._lines.values():
             line.close()
 
-    def _recover(self) -> None:
-        if not all(line.at_rest for line in self._lines.values()):
+    def _recover(self, error: YoukuError) -> None:
+        if isinstance(error, NO_LINE) or not all(line.at_rest for line in self._lines.values()):
             self.hang_up()
             self.pause(RECOVERY * self.crowd.chance.uniform(0.5, 1.5))

@@ -44,6 +44,8 @@ HANDS: Final = 8
 PAGE: Final = 50
 PATIENCE: Final = 60.0
 """Seconds for which a server that says "later" is asked again to remove something."""
+RETURN: Final = 5.0
+"""Seconds for which a server that is not there is: one that restarts is back by then."""
 PAUSE: Final = 0.5
 
 
@@ -171,13 +173,14 @@ def _remove(op: str, name: str, hand: Visitor, item: Any) -> None:
 
 
 def ask_again(hand: Visitor, op: str, **arguments: Any) -> dict[str, Any]:
-    """The same, and again for a while where that can help: the server may still be busy with what the test left it."""
-    until = hand.crowd.clock() + PATIENCE
+    """The same, and again for a while where that can help: the server may be busy with what is left, or restart."""
+    began = hand.crowd.clock()
     while True:
         try:
             return ask(hand, op, **arguments)
         except YoukuError as error:
-            if not error.retryable or isinstance(error, Unreachable) or hand.crowd.clock() > until:
+            patience = RETURN if isinstance(error, Unreachable) else PATIENCE
+            if not error.retryable or hand.crowd.clock() > began + patience:
                 raise
         hand.crowd.loop.sleep(PAUSE)
 

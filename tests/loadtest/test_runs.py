@@ -256,6 +256,40 @@ def test_a_server_that_dies_is_counted_and_survived(tmp_path: Path) -> None:
     assert found["requests"] > 0 and found["error_codes"].keys() == {"unreachable"}
 
 
+def test_a_server_that_has_said_goodbye_is_not_hammered(tmp_path: Path) -> None:
+    server = RunningServer(tmp_path / "server")
+    server.start()
+    try:
+        options = ("--clients", "3", "--think", "20ms", "--duration", "0.6s", "--progress", "json", "--json")
+        running = server.somebody("stranger").start("loadtest", *options)
+        assert running.stderr is not None
+        running.stderr.readline()
+        server.stop()
+        found = finish(running).document
+    finally:
+        server.kill()
+    assert found["error_codes"].keys() == {"unreachable"}
+    assert found["errors"] <= 15  # each client comes back twice a second, and not after each thought
+
+
+def test_a_server_that_restarts_at_the_end_of_a_test_is_waited_for(tmp_path: Path) -> None:
+    server = RunningServer(tmp_path / "server")
+    server.start()
+    try:
+        alice = server.create_admin("alice")
+        options = ("--scenario", "browse", "--duration", "0.4s", "--progress", "json", "--json")
+        running = alice.start("loadtest", *SMALL, *options)
+        assert running.stderr is not None
+        running.stderr.readline()
+        server.kill()
+        server.start()
+        found = finish(running).document
+        assert found["removed"]["left_behind"] is None
+        assert left_in(server) == {}
+    finally:
+        server.kill()
+
+
 def test_what_cannot_be_removed_is_said(tmp_path: Path) -> None:
     server = RunningServer(tmp_path / "server")
     server.start()
