@@ -4,10 +4,12 @@ from __future__ import annotations
 
 from typing import Final
 
+from client_cli.chinese_load import LOAD_TESTS
 from client_cli.chinese_mishaps import MISHAPS
 
 MESSAGES: Final[dict[str, str]] = {
     **MISHAPS,
+    **LOAD_TESTS,
     # accounts
     "Too many logins have failed: try again in {} s.": "登录失败次数过多：请在 {} 秒后重试。",
     "Wrong name or password. Try again, or register with `youku register`.": "用户名或密码错误。请重试，或用 `youku register` 注册。",
@@ -186,40 +188,6 @@ MESSAGES: Final[dict[str, str]] = {
     "The connection to {} was lost: {}.": "与 {} 的连接中断：{:t}。",
     "{} ({}) answered in {} ms.": "{}（{}）在 {} 毫秒内应答。",
     "Stopped.": "已停止。",
-    # load tests
-    "Making {} users...": "正在创建 {} 个用户……",
-    "Making {} movies...": "正在创建 {} 部影片……",
-    "Connecting {} clients...": "正在连接 {} 个客户端……",
-    "Removing what the test has made...": "正在清除测试创建的内容……",
-    "Removed {} users, {} movies and {} unfinished uploads.": "已清除 {} 个用户、{} 部影片和 {} 个未完成的上传。",
-    "The report is in {}.": "报告已写入 {}。",
-    "{} cannot be written: there is no such directory.": "无法写入 {}：目录不存在。",
-    "{} cannot be written: it is a directory.": "无法写入 {}：它是目录。",
-    "The ramp is longer than the test.": "加压时间长于测试时间。",
-    "There is no scenario {}. There are {}.": "没有场景 {}。有 {}。",
-    "The scenario {} asks nothing: it has pauses alone.": "场景 {} 不发出任何请求：只有停顿。",
-    "Careful: the tester itself was a bottleneck: {}. The server may be better than these figures.": (
-        "注意：测试程序自身成为瓶颈：{}。服务器可能优于这些数据。"
-    ),
-    "it used {} of a core, and {} or more in {} of {} windows": "占单核 {0}，且 {3} 个时段中有 {2} 个达到 {1} 以上",
-    "its loop was {} late at the median, where an answer took {}": "事件循环延迟中位数为 {}，而应答耗时 {}",
-    "1 % of the visits began {} or more too late though a client was free": "虽有空闲客户端，仍有 1 % 的访问晚开始 {} 以上",
-    "The test has failed: {}.": "测试未通过：{}。",
-    "Some of what the test has made is left: run `youku loadtest --clean-up` later.": (
-        "测试创建的内容有残留：请稍后运行 `youku loadtest --clean-up`。"
-    ),
-    "Stopped; the figures are those until then.": "已停止；以上为停止前的数据。",
-    "Not everything could be removed: {}": "未能全部清除：{}",
-    "A load test makes users and movies: log in as an administrator; you are {}.": (
-        "负载测试需要创建用户和影片：请以管理员身份登录；您是 {}。"
-    ),
-    "{} is not this machine, and a load test can bring a server down. If it is yours, say so: --allow-host {}": (
-        "{0} 不是本机，负载测试可能使服务器瘫痪。如果它属于您，请注明：--allow-host {1}"
-    ),
-    "{} clients need {} descriptors, and this process may have {}: take fewer clients, or raise the limit (ulimit -Hn).": (
-        "{0} 个客户端需要 {1} 个描述符，而本进程最多 {2} 个：请减少客户端，或提高限制（ulimit -Hn）。"
-    ),
-    "--fail-if {}: {}.": "--fail-if {}：{}。",
     "Movie {} stays on record: somebody has bought it or downloaded from it.": "影片 {} 须保留记录：有人购买或下载过它。",
     "Movie {} is not deleted: delete it first.": "影片 {} 尚未删除：请先删除。",
     "{} is an administrator: what administrators have published and decided stays theirs.": (
@@ -261,22 +229,6 @@ MESSAGES: Final[dict[str, str]] = {
     "Published": "发布时间",
     "By": "发布者",
     "Description": "简介",
-    "Took": "用时",
-    "Bytes": "字节",
-    "Errors": "错误",
-    "Transfers": "传输",
-    "Visits due": "到期访问",
-    "Tester": "测试程序",
-    "Server": "服务器",
-    "{} s, {} clients, each when it is ready": "{} 秒，{} 个客户端，各自就绪即访问",
-    "{} s, {} clients, {} visits due a second": "{} 秒，{} 个客户端，每秒 {} 次访问",
-    "{} sent, {} received, {}/s": "发送 {}，接收 {}，每秒 {}",
-    "{} with the right hash, {} cut and resumed": "{} 次哈希正确，{} 次中断并续传",
-    "{}, of which {} found no client free": "{}，其中 {} 次没有空闲客户端",
-    "{} of a core, {} a request; its loop was {} late at the 99th percentile": (
-        "占单核 {}，每个请求 {}；事件循环第 99 百分位延迟 {}"
-    ),
-    "{} of a core, {} a request": "占单核 {}，每个请求 {}",
     # tables
     "OPERATION": "操作",
     "COUNT": "次数",

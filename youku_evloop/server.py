@@ -121,7 +121,7 @@ class Server:
         states.update(newcomer.state.value for newcomer in self._transport.newcomers)
         return {
             "uptime": round(self._loop.now - self._began, 3),
-            "cpu": round(process_time(), 3),
+            "cpu": round(process_time(), 6),
             "connections": dict(states),
             "connections_served": self._statistics.connections_served,
             "bytes_in": self._statistics.bytes_in + sum(connection.bytes_in for connection in connections),

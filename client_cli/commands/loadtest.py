@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import sys
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
@@ -33,10 +34,10 @@ LEFT_BEHIND: Final = "Some of what the test has made is left: run `youku loadtes
     "loadtest",
     document=(
         '{"server": TEXT, "time": TIME, "plan": {"clients": NUMBER, ...}, "seconds": SECONDS, "requests": NUMBER, '
-        '"rate": NUMBER, "errors": NUMBER, "latency": {"p50": SECONDS, "p99": SECONDS, ...}, '
-        '"bytes": {"sent": BYTES, "received": BYTES}, "tester": {"was_the_bottleneck": true | false, ...}, '
-        '"thresholds": [{"fail_if": TEXT, "value": NUMBER, "crossed": true | false, ...}, ...], '
-        '"windows": [{"begin": SECONDS, "rate": NUMBER, "p99": SECONDS, ...}, ...], ...}'
+        '"rate": NUMBER, "errors": NUMBER, "latency": {"p50": SECONDS | null, "p99": SECONDS | null, ...}, '
+        '"bytes": {"sent": BYTES, "received": BYTES}, "tester": {"was_the_bottleneck": true | false | null, ...}, '
+        '"thresholds": [{"fail_if": TEXT, "value": NUMBER | null, "crossed": true | false, ...}, ...], '
+        '"windows": [{"begin": SECONDS, "rate": NUMBER, "p99": SECONDS | null, ...}, ...], ...}'
     ),
     examples=(
         ("youku loadtest", "How many pings the server answers, with ten clients, in ten seconds."),
@@ -97,6 +98,19 @@ def _require_writable(report: Path) -> None:
         raise BadRequest(f"{report} cannot be written: there is no such directory.")
     if report.is_dir():
         raise BadRequest(f"{report} cannot be written: it is a directory.")
+    try:
+        _try_to_write(report)
+    except OSError as problem:
+        raise BadRequest(f"{report} cannot be written: {problem.strerror}.") from None
+
+
+def _try_to_write(report: Path) -> None:
+    """Raise `OSError` where that does not go; afterwards there is what there was before."""
+    if not report.exists():
+        report.touch()
+        report.unlink()
+    elif report.is_file():  # opening a pipe would be the beginning of writing it
+        report.open("ab").close()
 
 
 def _conduct(app: App, plan: Plan) -> Outcome:
@@ -104,7 +118,7 @@ def _conduct(app: App, plan: Plan) -> Outcome:
     from client_cli.loadtest.live import Live
 
     kind = app.settings.progress
-    live = Live("none" if kind == "auto" and app.output.form is Form.QUIET else kind, sys.stderr)
+    live = Live("none" if kind == "auto" and app.output.form is Form.QUIET else kind, sys.stderr, app.translate)
 
     def say(message: str) -> None:
         live.clear()
@@ -158,36 +172,56 @@ def _clean_up(app: App) -> None:
 
 
 def _say(app: App, outcome: Outcome, report: Path | None) -> None:
-    """The summary, the report, and, as an error, what is wrong."""
+    """The report, the summary, and, as an error, what is wrong."""
     from client_cli.loadtest import summary
 
     found = summary.document(outcome, app.settings.server)
+    unwritten = _write(report, found)  # first: whoever reads the summary may close it in the middle
     app.output.document(found)
     if app.output.form is Form.TEXT:
-        table = summary.rows(found)
+        table = summary.rows(found, app.translate)
         app.output.table(summary.COLUMNS, table, table, table)
         app.output.details([(name, app.translate(value)) for name, value in summary.lines(found)])
     elif app.output.form is not Form.JSON:
         app.output.item(found, found["rate"], "")
     for line in summary.verdict(found, app.translate):
         app.message(line)
-    if report is not None:
-        from client_cli.loadtest.report import page
-
-        try:
-            report.write_text(page(found), encoding="utf-8")
-        except OSError as problem:  # a full disk does not say which file it was
-            raise OSError(problem.errno, problem.strerror, str(report)) from None
+    if report is not None and unwritten is None:
         app.message(f"The report is in {report}.")
-    _raise_problems(app, outcome, summary.crossed(outcome))
-
-
-def _raise_problems(app: App, outcome: Outcome, crossed: list[str]) -> None:
     if outcome.left_behind:
         app.message(LEFT_BEHIND)
+    _raise_first(app, _problems(outcome, summary.crossed(outcome), unwritten))
+
+
+def _write(report: Path | None, found: Mapping[str, Any]) -> YoukuError | None:
+    """Write the report; why that did not go."""
+    from client_cli.loadtest.report import page
+
+    if report is None:
+        return None
+    try:
+        report.write_text(page(found), encoding="utf-8")
+    except OSError as problem:  # a full disk does not say which file it was
+        return YoukuError(f"{report}: {problem.strerror}.")
+    return None
+
+
+def _problems(outcome: Outcome, crossed: list[str], unwritten: YoukuError | None) -> Iterator[YoukuError]:
+    """What is wrong, the worst first."""
     if outcome.interrupted:
-        raise Interrupted("Stopped; the figures are those until then.")
-    if outcome.left_behind:
-        raise Unavailable(f"Not everything could be removed: {outcome.left_behind}")
+        yield Interrupted("Stopped; the figures are those until then.")
     if crossed:
-        raise ThresholdCrossed(f"The test has failed: {'; '.join(crossed)}.", crossed=crossed)
+        yield ThresholdCrossed(f"The test has failed: {'; '.join(crossed)}.", crossed=crossed)
+    if outcome.left_behind:
+        yield Unavailable(f"Not everything could be removed: {outcome.left_behind}")
+    if unwritten is not None:
+        yield unwritten
+
+
+def _raise_first(app: App, problems: Iterator[YoukuError]) -> None:
+    """Raise the first, if there is one, after the others were said."""
+    first = next(problems, None)
+    for other in problems:
+        app.message(other.message)
+    if first is not None:
+        raise first

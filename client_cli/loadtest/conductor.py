@@ -59,7 +59,7 @@ class Outcome:
     plan: Plan
     recorder: Recorder
     watch: Watch
-    pace: Closed | Open
+    pace: Closed | Open | None
     removed: Removed = field(default_factory=Removed)
     left_behind: str = ""
     """Why not everything could be removed; "" where it was."""

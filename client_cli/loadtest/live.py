@@ -3,21 +3,27 @@
 from __future__ import annotations
 
 import json
+import os
+from collections.abc import Sequence
 from typing import Final, TextIO
 
 from client_cli import text
 from client_cli.loadtest.quantities import say_duration
 from client_cli.loadtest.recorder import Recorder, Window
+from client_cli.messages import Translate
 
 BACK: Final = "\r\x1b[K"
 """To the beginning of the line, which is emptied."""
+GAP: Final = "  "
+USUAL: Final = 80
 
 
 class Live:
     """`kind`: as `--progress`, where `auto` needs a terminal."""
 
-    def __init__(self, kind: str, stream: TextIO) -> None:
+    def __init__(self, kind: str, stream: TextIO, translate: Translate = str) -> None:
         self._stream = stream
+        self._translate = translate
         self._is_json = kind == "json"
         self._is_line = kind == "auto" and stream.isatty()
         self._is_there = False
@@ -27,7 +33,7 @@ class Live:
         if self._is_json:
             self._write(json.dumps(_event(window)) + "\n")
         elif self._is_line:
-            self._write(BACK + _line(recorder, window))
+            self._write(BACK + fitting(_parts(recorder, window, self._translate), self._columns()))
             self._is_there = True
 
     def clear(self) -> None:
@@ -36,22 +42,33 @@ class Live:
             self._write(BACK)
             self._is_there = False
 
+    def _columns(self) -> int:
+        """Of the terminal; some do not know."""
+        return os.get_terminal_size(self._stream.fileno()).columns or USUAL
+
     def _write(self, what: str) -> None:
         self._stream.write(what)
         self._stream.flush()
 
 
-def _line(recorder: Recorder, window: Window) -> str:
+def fitting(parts: Sequence[str], columns: int) -> str:
+    """As many of them as such a terminal has room for: only one line can be written over again."""
+    while len(parts) > 1 and text.width(GAP.join(parts)) >= columns:
+        parts = parts[:-1]
+    return GAP.join(parts)
+
+
+def _parts(recorder: Recorder, window: Window, translate: Translate) -> Sequence[str]:
+    """What there is to say, the most important first."""
     errors = recorder.errors.total()
-    parts = (
+    return (
         f"{window.end:5.1f} s",
         f"{window.rate:,.0f}/s",
-        f"p50 {say_duration(window.percentiles[0])}",
-        f"p99 {say_duration(window.percentiles[-1])}",
+        f"p50 {say_duration(window.median)}",
+        f"p99 {say_duration(window.p99)}",
+        translate("1 error" if errors == 1 else f"{errors:,} errors"),
         f"{text.size(int((window.sent + window.received) / window.length))}/s",
-        f"{errors:,} error{'s' * (errors != 1)}",
     )
-    return "  ".join(parts)
 
 
 def _event(window: Window) -> dict[str, object]:
@@ -60,7 +77,7 @@ def _event(window: Window) -> dict[str, object]:
         "seconds": round(window.end, 3),
         "rate": round(window.rate, 1),
         "errors": window.failed,
-        "p50": window.percentiles[0],
-        "p99": window.percentiles[-1],
+        "p50": window.median,
+        "p99": window.p99,
         "bytes": window.sent + window.received,
     }

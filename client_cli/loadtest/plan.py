@@ -5,6 +5,7 @@ A file is TOML (docs/loadtest.md). Whatever is wrong with it is one line that na
 
 from __future__ import annotations
 
+import re
 import tomllib
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
@@ -17,9 +18,9 @@ from client_cli.loadtest.quantities import (
     Distribution,
     parse_distribution,
     parse_duration,
+    parse_movie_size,
     parse_rate,
     parse_share,
-    parse_size,
 )
 from client_cli.loadtest.thresholds import Threshold, parse_threshold
 from youku_evloop.errors import BadRequest
@@ -36,11 +37,14 @@ MOST_VISITS: Final = 200_000
 """That become due in a second: several times what one process can play, and it can still count them."""
 USERS: Final = 100
 """Made-up users, where there are more clients than that: they share them."""
+PLACEHOLDERS: Final = ("$movie", "$word", "$user")
+"""What a step of an own scenario may have as an argument, and something of the test's is filled in."""
+PLACEHOLDER: Final = re.compile(r"\$[a-z_]+")
 FILLED_IN: Final = 64
 """Bytes that an id, a word or a name of the test's may take in a request."""
 DEFAULT_DURATION: Final = 10.0
 AT_ONCE: Final = parse_distribution("0s", parse_duration)
-ONE_MEBIBYTE: Final = parse_distribution("1MiB", parse_size)
+ONE_MEBIBYTE: Final = parse_distribution("1MiB", parse_movie_size)
 
 
 @dataclass(frozen=True, slots=True)
@@ -116,7 +120,7 @@ def _integer(least: int, most: int) -> Callable[[Any], int]:
 def _more_than_nothing(text: str) -> float:
     seconds = parse_duration(text)
     if not seconds:
-        raise BadRequest("A test takes some time.")
+        raise BadRequest("A test takes some time: write one such as 10s.")
     return seconds
 
 
@@ -126,13 +130,15 @@ def _parse_weights(value: Any) -> dict[str, float]:
         value.items() if isinstance(value, Mapping) else [part.partition("=")[::2] for part in str(value).split(",")]
     )
     weights = {}
-    for name, weight in pairs:
+    for name, weight in ((str(name).strip(), weight) for name, weight in pairs):
+        if name in weights:
+            raise BadRequest(f"{name!r} has two weights: leave out one of them.")
         try:
-            weights[str(name).strip()] = float(weight)
+            weights[name] = float(weight)
         except (TypeError, ValueError):
-            raise BadRequest(f"the weight of {str(name)!r} is a number, as in browse=6,download=1.") from None
+            raise BadRequest(f"The weight of {name!r} is a number, as in browse=6,download=1.") from None
     if not all(0 <= weight < float("inf") for weight in weights.values()) or not any(weights.values()):
-        raise BadRequest("weights are not negative, and one of them is more than 0.")
+        raise BadRequest("Weights are not negative, and one of them is more than 0.")
     return {name: weight for name, weight in weights.items() if weight}
 
 
@@ -159,7 +165,7 @@ SETTINGS: Final[Mapping[str, Callable[[Any], Any]]] = {
     "rate": lambda value: _visits_a_second(str(value)),
     "ramp": lambda value: parse_duration(str(value)),
     "think": lambda value: parse_distribution(str(value), parse_duration),
-    "size": lambda value: parse_distribution(str(value), parse_size),
+    "size": lambda value: parse_distribution(str(value), parse_movie_size),
     "kill_rate": lambda value: parse_share(str(value)),
     "users": _integer(1, MOST_USERS),
     "movies": _integer(1, MOST_USERS),
@@ -245,6 +251,7 @@ def _step(place: str, step: Any) -> StepText:
     if kind == "ask":
         if not isinstance(value, str) or {"id", "op", "body"} & set(rest):
             raise BadRequest(f"{place}: `ask` names a command of the protocol, with its arguments beside it.")
+        _require_known(place, rest)
         _require_room(place, value, rest)
         return StepText(kind, value, rest)
     if rest:
@@ -257,6 +264,13 @@ def _step(place: str, step: Any) -> StepText:
         return StepText(kind, parse_distribution(str(value), parse_duration))
     except BadRequest as problem:
         raise BadRequest(f"{place}: {problem.message}") from None
+
+
+def _require_known(place: str, arguments: Mapping[str, Any]) -> None:
+    """Raise `BadRequest` for what looks as if it stood for something, and stands for nothing."""
+    for value in arguments.values():
+        if isinstance(value, str) and PLACEHOLDER.fullmatch(value) and value not in PLACEHOLDERS:
+            raise BadRequest(f"{place}: there is no {value}; there are {', '.join(PLACEHOLDERS)}.")
 
 
 def _require_room(place: str, operation: str, arguments: Mapping[str, Any]) -> None:

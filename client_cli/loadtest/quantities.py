@@ -28,6 +28,8 @@ SIZE_UNITS: Final[Mapping[str, float]] = {
 NUMBER: Final = re.compile(r"\s*(\d+(?:\.\d*)?|\.\d+)\s*([a-zA-Z]*)\s*")
 LONGEST: Final = 86_400.0
 """Seconds of one test, and of anything in it: whoever wants more has forgotten a unit."""
+LARGEST: Final = 64 * 1024**3
+"""Bytes of one made-up movie: a distribution may have a tail without end."""
 WIDEST: Final = 10.0
 """Of a lognormal distribution: beyond it everything is next to nothing or next to infinite."""
 
@@ -47,11 +49,19 @@ def parse_size(text: str) -> float:
     return _number(text, SIZE_UNITS, "size", "such as 1000B, 64KiB or 8MiB")
 
 
+def parse_movie_size(text: str) -> float:
+    """The same of one movie; raises `BadRequest`."""
+    size = parse_size(text)
+    if size > LARGEST:
+        raise BadRequest(f"{text!r} is too large: 64 GiB is the most.")
+    return size
+
+
 def parse_rate(text: str) -> float:
     """A number a second, more than 0, with or without `/s`; raises `BadRequest`."""
     rate = _number(text.strip().removesuffix("/s"), {"": 1.0, "k": 1e3}, "rate", "such as 100 or 2.5k, a second")
     if not rate > 0:
-        raise BadRequest("A rate is more than 0.")
+        raise BadRequest("A rate is more than 0: write one such as 100.")
     return rate
 
 
@@ -61,7 +71,7 @@ def parse_share(text: str) -> float:
     share = _number(written.removesuffix("%"), {"": 1.0}, "share", "such as 0.05 or 5%")
     share /= 100 if written.endswith("%") else 1
     if not share <= 1:
-        raise BadRequest(f"{text!r} is more than all of them.")
+        raise BadRequest(f"{text!r} is more than all of them: 1 or 100% is the most.")
     return share
 
 
@@ -110,8 +120,10 @@ def parse_distribution(text: str, parse: Parse) -> Distribution:
     )
 
 
-def say_duration(seconds: float) -> str:
-    """`120 us`, `4.21 ms`, `1.50 s`: three digits that matter."""
+def say_duration(seconds: float | None) -> str:
+    """`120 us`, `4.21 ms`, `1.50 s`: three digits that matter; `-` for what there was none of."""
+    if seconds is None:
+        return "-"
     if seconds < 0.001:
         return f"{seconds * 1e6:.0f} us"
     if seconds < 1:

@@ -46,6 +46,16 @@ class Window:
         """Answers a second."""
         return self.answered / self.length
 
+    @property
+    def median(self) -> float | None:
+        """What half of the answers took at most; None: there were none."""
+        return self.percentiles[0] if self.answered else None
+
+    @property
+    def p99(self) -> float | None:
+        """The same for 99 % of them."""
+        return self.percentiles[-1] if self.answered else None
+
 
 @dataclass(slots=True)
 class Tally:

@@ -149,7 +149,9 @@ def _throughput(windows: Sequence[Mapping[str, Any]], moments: Sequence[Moment],
 
 def _latency(windows: Sequence[Mapping[str, Any]], moments: Sequence[Moment], x: plots.Axis) -> str:
     series = [
-        Series(name, colour, [(_middle(window), window[name] if window["rate"] else math.nan) for window in windows])
+        Series(
+            name, colour, [(_middle(window), math.nan if window[name] is None else window[name]) for window in windows]
+        )
         for name, colour in LATENCIES
     ]
     y = plots.log_axis([value for one in series for _, value in one.points], HEIGHT - BOTTOM, TOP)
@@ -189,9 +191,8 @@ def _distribution(found: Mapping[str, Any]) -> str:
         (begin, end, count / total, f"{say_duration(begin)} to {say_duration(end)}: {count:,} ({count / total:.2%})")
         for begin, end, count in merged(found["distribution"])
     ]
-    marks = [
-        (f"{name} {say_duration(found['latency'][name])}", found["latency"][name]) for name in ("p50", "p99", "p99.9")
-    ]
+    times = {name: found["latency"][name] for name in ("p50", "p99", "p99.9") if found["requests"]}
+    marks = [(f"{name} {say_duration(seconds)}", seconds) for name, seconds in times.items()]
     return plots.distribution("Latency distribution", buckets, marks, _time)
 
 

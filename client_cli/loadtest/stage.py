@@ -18,7 +18,7 @@ from typing import Any, Final, TypeVar
 
 from client_cli.loadtest.crowd import Role, Visitor
 from client_cli.loadtest.line import frame
-from client_cli.loadtest.quantities import Distribution
+from client_cli.loadtest.quantities import LARGEST, Distribution
 from client_cli.loadtest.scram import Exchange, Keys
 from client_cli.loadtest.together import in_parallel
 from client_cli.loadtest.transfers import Film, upload
@@ -35,8 +35,6 @@ WORDS: Final = (
     "zephyr", "amber", "bamboo", "cobalt", "dolphin",
 )  # fmt: skip
 """Of titles, two each; searches look for one."""
-LARGEST: Final = 64 * 1024**3
-"""Bytes of one made-up movie: a distribution may have a tail without end."""
 VIP_MONTHS: Final = 1
 """So that free downloads begin at once: half a minute of waiting is no load."""
 HANDS: Final = 8

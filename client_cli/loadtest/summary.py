@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict
 from datetime import UTC, datetime
 from typing import Any, Final
 
@@ -14,7 +15,8 @@ from client_cli.loadtest.histogram import Histogram
 from client_cli.loadtest.pace import Open
 from client_cli.loadtest.plan import Plan
 from client_cli.loadtest.quantities import say_duration
-from client_cli.loadtest.recorder import Tally, Window
+from client_cli.loadtest.recorder import Recorder, Tally, Window
+from client_cli.messages import Translate
 from client_cli.output import Column
 
 COLUMNS: Final = (
@@ -34,32 +36,22 @@ FINEST: Final = 6
 
 
 def document(outcome: Outcome, server: Address) -> dict[str, Any]:
-    """Everything; times in seconds, sizes in bytes, rates a second."""
+    """Everything; times in seconds, sizes in bytes, rates a second. A time of nothing is None."""
     recorder, plan = outcome.recorder, outcome.plan
-    errors = recorder.errors
     return {
         "server": str(server),
         "time": text.utc(datetime.now(UTC)),
         "plan": _plan(plan),
         "interrupted": outcome.interrupted,
-        "seconds": round(recorder.seconds, FINEST),
-        "requests": recorder.whole.count,
-        "rate": round(recorder.whole.count / recorder.seconds, 3),
-        "errors": errors.total(),
-        "error_codes": dict(errors.most_common()),
-        "bytes": {"sent": recorder.traffic.sent, "received": recorder.traffic.received},
-        "transfers": {"verified": recorder.verified, "cut": recorder.cuts},
-        "latency": _latency(recorder.whole),
-        "operations": {name: _tally(tally, recorder.seconds) for name, tally in sorted(recorder.operations.items())},
-        "visits": {name: _tally(tally, recorder.seconds) for name, tally in sorted(recorder.visits.items())},
+        **_totals(recorder),
+        "operations": _tallies(recorder.operations, recorder.seconds),
+        "visits": _tallies(recorder.visits, recorder.seconds),
         "arrivals": _arrivals(outcome.pace),
         "tester": watch.as_json(recorder, outcome.watch, outcome.pace),
         "server_cpu": _server_cpu(outcome),
         "thresholds": [threshold.as_json(recorder) for threshold in plan.fail_if],
-        "removed": _removed(outcome),
-        "distribution": [
-            [round(begin, FINEST), round(end, FINEST), count] for begin, end, count in recorder.whole.bars()
-        ],
+        "removed": {**asdict(outcome.removed), "left_behind": outcome.left_behind or None},
+        "distribution": [[_fine(begin), _fine(end), count] for begin, end, count in recorder.whole.bars()],
         "windows": [_window(window) for window in recorder.windows],
     }
 
@@ -81,36 +73,29 @@ def _plan(plan: Plan) -> dict[str, Any]:
     }
 
 
-def _removed(outcome: Outcome) -> dict[str, Any]:
+def _totals(recorder: Recorder) -> dict[str, Any]:
+    errors = recorder.errors
     return {
-        "users": outcome.removed.users,
-        "movies": outcome.removed.movies,
-        "uploads": outcome.removed.uploads,
-        "left_behind": outcome.left_behind or None,
+        "seconds": _fine(recorder.seconds),
+        "requests": recorder.whole.count,
+        "rate": round(recorder.whole.count / recorder.seconds, 3),
+        "errors": errors.total(),
+        "error_codes": dict(errors.most_common()),
+        "bytes": {"sent": recorder.traffic.sent, "received": recorder.traffic.received},
+        "transfers": {"verified": recorder.verified, "cut": recorder.cuts},
+        "latency": _latency(recorder.whole),
     }
 
 
-def _window(window: Window) -> dict[str, Any]:
-    p50, p90, p99 = window.percentiles
-    return {
-        "begin": round(window.begin, 3),
-        "end": round(window.end, 3),
-        "rate": round(window.rate, 1),
-        "errors": window.failed,
-        "sent": window.sent,
-        "received": window.received,
-        "p50": round(p50, FINEST),
-        "p90": round(p90, FINEST),
-        "p99": round(p99, FINEST),
-        "max": round(window.slowest, FINEST),
-        "cpu": round(window.cpu, 3),
-        "lag": round(window.lag, FINEST),
-    }
+def _latency(took: Histogram) -> dict[str, float | None]:
+    if not took.count:
+        return dict.fromkeys(("mean", *QUANTILES, "max"))
+    found = {name: _fine(took.percentile(share)) for name, share in QUANTILES.items()}
+    return {"mean": _fine(took.mean), **found, "max": _fine(took.largest)}
 
 
-def _latency(took: Histogram) -> dict[str, float]:
-    found = {name: round(took.percentile(share), FINEST) for name, share in QUANTILES.items()}
-    return {"mean": round(took.mean, FINEST), **found, "max": round(took.largest, FINEST)}
+def _tallies(tallies: Mapping[str, Tally], seconds: float) -> dict[str, Any]:
+    return {name: _tally(tally, seconds) for name, tally in sorted(tallies.items())}
 
 
 def _tally(tally: Tally, seconds: float) -> dict[str, Any]:
@@ -123,6 +108,25 @@ def _tally(tally: Tally, seconds: float) -> dict[str, Any]:
     }
 
 
+def _window(window: Window) -> dict[str, Any]:
+    times = dict(zip(("p50", "p90", "p99", "max"), (*window.percentiles, window.slowest), strict=True))
+    return {
+        "begin": _fine(window.begin),
+        "end": _fine(window.end),
+        "rate": round(window.rate, 1),
+        "errors": window.failed,
+        "sent": window.sent,
+        "received": window.received,
+        **{name: _fine(seconds) if window.answered else None for name, seconds in times.items()},
+        "cpu": round(window.cpu, 3),
+        "lag": _fine(window.lag),
+    }
+
+
+def _fine(seconds: float) -> float:
+    return round(seconds, FINEST)
+
+
 def _arrivals(pace: object) -> dict[str, Any] | None:
     if not isinstance(pace, Open):
         return None
@@ -130,23 +134,20 @@ def _arrivals(pace: object) -> dict[str, Any] | None:
     return {"due": pace.due, "delayed": pace.delayed, "unserved": pace.unserved, "lateness": lateness}
 
 
-def _server_cpu(outcome: Outcome) -> dict[str, float] | None:
+def _server_cpu(outcome: Outcome) -> dict[str, float | None] | None:
     if outcome.server_cpu is None:
         return None
-    recorder = outcome.recorder
-    return {
-        "cpu_share": round(outcome.server_cpu / recorder.seconds, 4),
-        "cpu_per_request": outcome.server_cpu / max(recorder.whole.count, 1),
-    }
+    return watch.cpu(outcome.server_cpu, outcome.recorder)
 
 
-def rows(found: Mapping[str, Any]) -> list[list[str]]:
+def rows(found: Mapping[str, Any], translate: Translate = str) -> list[list[str]]:
     """Of the table: each operation, all of them, each scenario that has more than one."""
     operations = [_row(name, operation) for name, operation in found["operations"].items()]
     together = {"count": found["requests"], "rate": found["rate"], "errors": found["errors"], **found["latency"]}
     if len(operations) > 1:
-        operations.append(_row("(all)", together))
-    return operations + [_row(f"visit: {name}", visit) for name, visit in found["visits"].items() if name != "ping"]
+        operations.append(_row(translate("(all)"), together))
+    visits = {name: visit for name, visit in found["visits"].items() if name != "ping"}
+    return operations + [_row(translate(f"visit: {name}"), visit) for name, visit in visits.items()]
 
 
 def _row(name: str, values: Mapping[str, Any]) -> list[str]:
@@ -181,23 +182,22 @@ def lines(found: Mapping[str, Any]) -> list[tuple[str, str]]:
     return pairs
 
 
-def _speed(count: int, seconds: float) -> str:
-    return f"{text.size(int(count / seconds))}/s"
-
-
 def _model(plan: Mapping[str, Any]) -> str:
     return "each when it is ready" if plan["rate"] is None else f"{plan['rate']:,g} visits due a second"
 
 
 def _cpu(values: Mapping[str, Any]) -> str:
-    return f"{values['cpu_share']:.0%} of a core, {say_duration(values['cpu_per_request'])} a request"
+    share = f"{values['cpu_share']:.0%} of a core"
+    per_request = values["cpu_per_request"]
+    return share if per_request is None else f"{share}, {say_duration(per_request)} a request"
 
 
 def _tester(tester: Mapping[str, Any]) -> str:
-    return f"{_cpu(tester)}; its loop was {say_duration(tester['loop_lag']['p99'])} late at the 99th percentile"
+    used, late = _cpu(tester), tester["loop_lag"]["p99"]
+    return used if late is None else f"{used}; its loop was {say_duration(late)} late at the 99th percentile"
 
 
-def verdict(found: Mapping[str, Any], translate: Callable[[str], str] = str) -> Sequence[str]:
+def verdict(found: Mapping[str, Any], translate: Translate = str) -> Sequence[str]:
     """What somebody should know before believing the figures; the reasons in the reader's language."""
     if not found["tester"]["was_the_bottleneck"]:
         return []

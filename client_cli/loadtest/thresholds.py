@@ -57,12 +57,12 @@ class Threshold:
 
     def is_crossed(self, recorder: Recorder) -> bool:
         """Whether the test has failed by it; a check of something that there was nothing of is not passed."""
-        return self._is_idle(recorder) or OPERATORS[self.sign](self.value(recorder), self.limit)
+        return self._is_about_nothing(recorder) or OPERATORS[self.sign](self.value(recorder), self.limit)
 
     def say(self, recorder: Recorder) -> str:
         """What it came to, as people read it."""
         value = self.value(recorder)
-        if self._is_idle(recorder):
+        if self._is_about_nothing(recorder):
             return "there was none"
         if self.metric in TIMES:
             return say_duration(value)
@@ -76,13 +76,14 @@ class Threshold:
         """For a program."""
         return {
             "fail_if": self.written,
-            "value": self.value(recorder),
+            "value": None if self._is_about_nothing(recorder) else self.value(recorder),
             "said": self.say(recorder),
             "crossed": self.is_crossed(recorder),
         }
 
-    def _is_idle(self, recorder: Recorder) -> bool:
-        return self.name is not None and self.name not in recorder.operations and self.name not in recorder.visits
+    def _is_about_nothing(self, recorder: Recorder) -> bool:
+        took, failed = self._about(recorder)
+        return not took.count and (self.metric in TIMES or not failed)
 
     def _about(self, recorder: Recorder) -> tuple[Histogram, int]:
         """The durations and the number of failures that it is about."""
@@ -96,19 +97,19 @@ def parse_threshold(text: str) -> Threshold:
     """Raises `BadRequest` for what is none."""
     found = EXPRESSION.fullmatch(text)
     if found is None:
-        raise _malformed(text, "write METRIC OPERATOR VALUE, such as 'p99>50ms', 'errors>0' or 'rate<1000/s'")
+        raise _malformed(text, "Write METRIC OPERATOR VALUE, such as 'p99>50ms', 'errors>0' or 'rate<1000/s'.")
     metric, number, name, sign, limit = found.groups()
     if metric not in METRICS or (number and metric != "p"):
         known = "p50, p99, p99.9 and so on, mean, max, errors, rate, throughput"
-        raise _malformed(text, f"there is no metric {metric + number!r}; there are {known}")
+        raise _malformed(text, f"There is no metric {metric + number!r}; there are {known}.")
     if metric == "throughput" and name:
-        raise _malformed(text, "bytes are counted for all operations together")
+        raise _malformed(text, "Bytes are counted for all operations together: leave the brackets out.")
     percentile = _percentile(text, number) if metric == "p" else 0.0
     is_share = metric == "errors" and limit.endswith("%")
     try:
         return Threshold(text.strip(), metric, percentile, name, sign, _limit(metric, limit), is_share)
     except BadRequest as problem:
-        raise _malformed(text, problem.message.rstrip(".")) from None
+        raise _malformed(text, problem.message) from None
 
 
 def _percentile(text: str, number: str) -> float:
@@ -117,7 +118,7 @@ def _percentile(text: str, number: str) -> float:
     except ValueError:
         percent = -1.0
     if not 0 <= percent <= 100:
-        raise _malformed(text, "a percentile is from p0 to p100")
+        raise _malformed(text, "A percentile is from p0 to p100.")
     return percent / 100
 
 
@@ -142,4 +143,4 @@ def _rate(limit: str) -> float:
 
 
 def _malformed(text: str, why: str) -> BadRequest:
-    return BadRequest(f"--fail-if {text!r}: {why}.")
+    return BadRequest(f"--fail-if {text!r}: {why}")

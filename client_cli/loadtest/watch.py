@@ -1,7 +1,7 @@
 """Was it the tester? What a test says of a server is worth little where its own loop was the bottleneck.
 
 It was, where the process had hardly any CPU left, or where its loop was late by more than what is measured could hide:
-both are taken throughout the test, and the verdict says which and how much.
+both are taken throughout the test, and the verdict says which and how much. A test that was too short has no verdict.
 """
 
 from __future__ import annotations
@@ -15,6 +15,8 @@ from client_cli.loadtest.quantities import say_duration
 from client_cli.loadtest.recorder import Recorder
 from youku_evloop.kernel.loop import Loop
 
+LEAST: Final = 1.0
+"""Seconds of a test before it is judged: in a shorter one all clients begin at once, and that is all that there is."""
 EVERY: Final = 0.05
 """Seconds between two looks at how late the loop is."""
 BUSY: Final = 0.9
@@ -74,7 +76,7 @@ def reasons(recorder: Recorder, watch: Watch, pace: object) -> list[str]:
         )
     median = watch.lags.percentile(0.5)
     typical = recorder.whole.percentile(0.5)
-    if median > max(COARSE, LATE_SHARE * typical):
+    if recorder.whole.count and median > max(COARSE, LATE_SHARE * typical):
         found.append(
             f"its loop was {say_duration(median)} late at the median, where an answer took {say_duration(typical)}"
         )
@@ -90,18 +92,28 @@ def cpu_share(recorder: Recorder) -> float:
     return sum(window.cpu * window.length for window in recorder.windows) / recorder.seconds
 
 
+def cpu(seconds: float, recorder: Recorder) -> dict[str, float | None]:
+    """What a process used of one core, and for each request; None where none was answered."""
+    requests = recorder.whole.count
+    return {
+        "cpu_share": round(seconds / recorder.seconds, 4),
+        "cpu_per_request": seconds / requests if requests else None,
+    }
+
+
 def as_json(recorder: Recorder, watch: Watch, pace: object) -> dict[str, Any]:
     """For a program; times in seconds."""
-    why = reasons(recorder, watch, pace)
-    requests = max(recorder.whole.count, 1)
+    is_judged = recorder.seconds >= LEAST
+    why = reasons(recorder, watch, pace) if is_judged else []
     return {
-        "was_the_bottleneck": bool(why),
+        "was_the_bottleneck": bool(why) if is_judged else None,
         "reasons": why,
-        "cpu_share": round(cpu_share(recorder), 4),
-        "cpu_per_request": cpu_share(recorder) * recorder.seconds / requests,
-        "loop_lag": {
-            "p50": watch.lags.percentile(0.5),
-            "p99": watch.lags.percentile(0.99),
-            "max": watch.lags.largest,
-        },
+        **cpu(cpu_share(recorder) * recorder.seconds, recorder),
+        "loop_lag": _lag(watch.lags),
     }
+
+
+def _lag(lags: Histogram) -> dict[str, float | None]:
+    if not lags.count:
+        return dict.fromkeys(("p50", "p99", "max"))
+    return {"p50": lags.percentile(0.5), "p99": lags.percentile(0.99), "max": lags.largest}

@@ -1,11 +1,14 @@
-"""What the load tester is made of: histogram, quantities, thresholds, made-up bytes, SCRAM, plots."""
+"""What the load tester is made of: histogram, quantities, thresholds, plans, made-up bytes, SCRAM, plots."""
 
 from __future__ import annotations
 
+import itertools
 import math
 import random
+from dataclasses import replace
 from itertools import pairwise
 from typing import Any
+from xml.etree import ElementTree
 
 import pytest
 from blake3 import blake3
@@ -14,8 +17,11 @@ from hypothesis import strategies as st
 from scramp import ScramMechanism
 
 from client_cli.address import parse_address
-from client_cli.loadtest import plots, watch
+from client_cli.loadtest import plots, report, summary, watch
+from client_cli.loadtest.conductor import Outcome
 from client_cli.loadtest.histogram import Histogram
+from client_cli.loadtest.live import fitting
+from client_cli.loadtest.plan import read_plan
 from client_cli.loadtest.quantities import (
     parse_distribution,
     parse_duration,
@@ -143,9 +149,10 @@ def test_what_is_no_distribution_is_refused(text: str) -> None:
 
 
 @pytest.mark.parametrize(
-    ("seconds", "words"), [(0.00012, "120 us"), (0.004213, "4.21 ms"), (0.0421, "42.1 ms"), (1.5, "1.50 s")]
+    ("seconds", "words"),
+    [(None, "-"), (0.00012, "120 us"), (0.004213, "4.21 ms"), (0.0421, "42.1 ms"), (1.5, "1.50 s")],
 )
-def test_a_duration_is_said_with_three_digits(seconds: float, words: str) -> None:
+def test_a_duration_is_said_with_three_digits(seconds: float | None, words: str) -> None:
     assert say_duration(seconds) == words
 
 
@@ -160,6 +167,7 @@ def recorder() -> Recorder:
     for seconds in [0.010] * 97 + [0.500] * 3:
         recorder.took("movie.list", seconds)
     recorder.failed("movie.list", "unavailable")
+    recorder.failed("movie.show", "unavailable")
     recorder.visited("browse", 2.0)
     recorder.traffic.received = 10 * 2**20
     recorder.close_window(0.0)
@@ -176,8 +184,8 @@ def recorder() -> Recorder:
         ("max>=500ms", True),
         ("mean<10ms", False),
         ("errors>0", True),
-        ("errors>1", False),
-        ("errors>1%", False),
+        ("errors>2", False),
+        ("errors>2%", False),
         ("errors>0.5%", True),
         ("rate<1000/s", True),
         ("rate<10", False),
@@ -190,6 +198,8 @@ def recorder() -> Recorder:
         ("errors(movie.list)>0", True),
         ("rate(nothing.of.that.name)<1", True),
         ("p99(nothing.of.that.name)>1s", True),  # a check that checks nothing has not been passed
+        ("p99(movie.show)>1s", True),  # it failed each time it was asked
+        ("errors(movie.show)>1", False),
     ],
 )
 def test_a_threshold_is_crossed_or_held(recorder: Recorder, expression: str, crossed: bool) -> None:
@@ -211,43 +221,72 @@ def test_a_threshold_that_is_none_is_a_mistake_of_whoever_wrote_it(expression: s
 # -- was it the tester?
 
 
-class Clock:
-    """One that is set."""
-
-    now = 0.0
-
-    def __call__(self) -> float:
-        return self.now
-
-
-def reasons_after(*, lateness: float, latency: float, busy: bool) -> list[str]:
-    """What is said of a tester whose loop was so late, while answers took so long."""
-    clock = Clock()
-    recorder = Recorder(clock)
+def judged(*, seconds: float = 4.0, lateness: float = 0.001, latency: float = 0.0005, cpu: float = 0.2) -> Any:
+    """What is said of a tester with so much to do, whose loop was so late while answers took so long."""
+    clock = itertools.count(0.0, seconds)
+    recorder = Recorder(lambda: next(clock))
+    recorder.took("ping", latency)
+    recorder.windows = [replace(recorder.close_window(lateness), cpu=cpu)]
     loop = Loop(threads=0)
     try:
-        watched = watch.Watch(loop, clock)
-        for _ in range(4):
-            recorder.took("ping", latency)
-            watched.lags.add(lateness)
-            clock.now += 1e-4 if busy else 1e4  # beside the CPU time that these lines take
-            sum(range(100_000))
-            recorder.close_window(lateness)
-        return watch.reasons(recorder, watched, None)
+        watched = watch.Watch(loop, recorder.clock)
+        watched.lags.add(lateness)
+        return watch.as_json(recorder, watched, None)
     finally:
         loop.close()
 
 
 def test_a_tester_with_time_to_spare_was_no_bottleneck() -> None:
-    assert reasons_after(lateness=0.001, latency=0.0005, busy=False) == []
-    assert reasons_after(lateness=0.020, latency=0.400, busy=False) == []
+    assert judged()["was_the_bottleneck"] is False
+    assert judged(lateness=0.020, latency=0.400)["was_the_bottleneck"] is False
 
 
 def test_a_tester_that_was_late_or_busy_says_so() -> None:
-    [late] = reasons_after(lateness=0.020, latency=0.030, busy=False)
-    assert "20.1 ms late" in late or "20.0 ms late" in late
-    [busy] = reasons_after(lateness=0.001, latency=0.030, busy=True)
-    assert "of a core" in busy
+    late, busy = judged(lateness=0.020, latency=0.030), judged(cpu=0.95)
+    assert late["was_the_bottleneck"] is busy["was_the_bottleneck"] is True
+    [why] = late["reasons"]
+    assert "20.1 ms late" in why or "20.0 ms late" in why
+    assert "95% of a core" in busy["reasons"][0]
+
+
+def test_a_short_test_is_not_judged() -> None:
+    short = judged(seconds=0.1, cpu=0.95)
+    assert (short["was_the_bottleneck"], short["reasons"]) == (None, [])
+
+
+# -- what was not answered
+
+
+def test_where_nothing_was_answered_there_is_no_time_that_it_took() -> None:
+    clock = itertools.count(0.0, 2.0)
+    recorder = Recorder(lambda: next(clock))
+    recorder.failed("ping", "timeout")
+    recorder.close_window(0.003)
+    loop = Loop(threads=0)
+    try:
+        plan = read_plan({"fail_if": ("p99>1s",)}, None)
+        outcome = Outcome(plan, recorder, watch.Watch(loop, recorder.clock), None)
+        found = summary.document(outcome, parse_address("127.0.0.1"))
+    finally:
+        loop.close()
+    assert found["latency"]["p99"] is found["operations"]["ping"]["p50"] is found["windows"][0]["max"] is None
+    assert (found["thresholds"][0]["crossed"], found["thresholds"][0]["value"]) == (True, None)
+    [row] = summary.rows(found)
+    assert row == ["ping", "0", "1", "0.0/s", "-", "-", "-", "-", "-"]
+    page = report.page(found)
+    ElementTree.fromstring(page.removeprefix("<!DOCTYPE html>"))
+    assert "there was none" in page and "0 us" not in page and "nan" not in page
+
+
+# -- while it runs
+
+
+def test_a_line_is_never_longer_than_the_terminal_is_wide() -> None:
+    parts = ("  0.3 s", "24,305/s", "p50 227 us", "0 errors")
+    assert fitting(parts, 200) == "  0.3 s  24,305/s  p50 227 us  0 errors"
+    for columns in range(9, 60):
+        assert len(fitting(parts, columns)) < columns
+        assert "  0.3 s  24,305/s  p50 227 us  0 errors".startswith(fitting(parts, columns))
 
 
 # -- whom it may load

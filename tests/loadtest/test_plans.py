@@ -7,7 +7,9 @@ from pathlib import Path
 
 import pytest
 
-from client_cli.loadtest.plan import DEFAULT_WEIGHTS, read_plan
+from client_cli import chinese_load
+from client_cli.loadtest.plan import DEFAULT_WEIGHTS, SETTINGS, read_plan
+from client_cli.messages import translator
 from tests.support.server import CHECKOUT
 from youku_evloop.errors import BadRequest
 
@@ -61,11 +63,13 @@ def test_mixed_is_a_bit_of_everything() -> None:
         {"scenario": "nap"},
         {"scenario": "ping", "weights": "ping=1"},
         {"weights": "ping"},
+        {"weights": "ping=1,ping=2"},
         {"weights": "ping=0"},
         {"weights": "nap=1"},
         {"ramp": "20s"},
         {"kill_rate": "2"},
         {"size": "big"},
+        {"size": "65GiB"},
         {"seed": "x"},
     ],
 )
@@ -90,6 +94,7 @@ def test_a_plan_that_makes_no_sense_is_refused(options: dict[str, str]) -> None:
         "[scenarios.own]\nsteps = [{ask = 'ping', pause = '1s'}]",
         "[scenarios.own]\nsteps = [{ask = 3}]",
         "[scenarios.own]\nsteps = [{ask = 'ping', id = 3}]",
+        "[scenarios.own]\nsteps = [{ask = 'movie.show', movie = '$film'}]",
         "[scenarios.own]\nsteps = [{pause = 'long'}]",
         "[scenarios.own]\nsteps = [{pause = '1s', or = '2s'}]",
         "[scenarios.own]\nsteps = [{run = 'nap'}]",
@@ -109,6 +114,25 @@ def test_a_file_that_is_wrong_is_one_clear_line(tmp_path: Path, text: str) -> No
     with pytest.raises(BadRequest) as refused:
         read_plan({}, file)
     assert "\n" not in refused.value.message
+
+
+@pytest.mark.parametrize("name", sorted(set(SETTINGS) - {"fail_if"}))
+def test_what_is_wrong_with_a_setting_is_said_in_chinese(name: str) -> None:
+    assert name.replace("_", "-") in chinese_load.SETTINGS
+
+
+def test_a_mistake_within_a_mistake_is_said_in_chinese(tmp_path: Path) -> None:
+    say = translator({"LANG": "zh_CN.UTF-8"})
+    file = tmp_path / "plan.toml"
+    for step in ("{run = 'nap'}", "{pause = 'long'}", "{ask = 3}", "{ask = 'x', y = '$film'}", "{pause = '1s', y = 1}"):
+        file.write_text(f"[scenarios.own]\nsteps = [{step}]")
+        with pytest.raises(BadRequest) as refused:
+            read_plan({}, file)
+        assert re.fullmatch(r"场景 'own' 的第 1 步.*。", say(refused.value.message))
+        assert not re.search("there is|names|write", say(refused.value.message))
+    with pytest.raises(BadRequest) as refused:
+        read_plan({"fail_if": ("p99>fast",)}, None)
+    assert say(refused.value.message).endswith("不是时长：请写成 250ms、5s 或 2m 这样。")
 
 
 def test_a_file_that_is_not_there_is_said(tmp_path: Path) -> None:

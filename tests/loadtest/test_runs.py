@@ -400,13 +400,28 @@ def test_a_soft_limit_is_raised(admin: Person) -> None:
 
 
 def test_a_report_that_cannot_be_written_is_said_before_the_test(admin: Person) -> None:
-    for report in ("/nowhere/load.html", "/"):
+    for report in ("/nowhere/load.html", "/", "/proc/load.html"):
         assert admin.fail(ExitCode.USAGE, "loadtest", "--report", report)["error"] == "bad_request"
+
+
+def test_a_report_stays_as_it_was_where_the_test_does_not_begin(admin: Person, tmp_path: Path) -> None:
+    old, new = tmp_path / "old.html", tmp_path / "new.html"
+    old.write_text("yesterday's")
+    for report in (old, new):
+        admin.fail(ExitCode.TEMPORARY, "loadtest", "--server", "127.0.0.1:1", "--report", report)
+    assert old.read_text() == "yesterday's" and not new.exists()
 
 
 def test_a_disk_that_is_full_is_said_with_the_name_of_the_report(admin: Person) -> None:
     said = admin.fail(ExitCode.FAILURE, "loadtest", *SMALL, "--requests", "5", "--report", "/dev/full")
     assert said["message"].startswith("/dev/full: ")
+
+
+def test_a_report_that_could_not_be_written_does_not_hide_what_came_of_the_test(admin: Person) -> None:
+    options = ("--requests", "5", "--report", "/dev/full", "--fail-if", "p99>0s")
+    said = admin.run("loadtest", *SMALL, *options)
+    assert said.code == ExitCode.THRESHOLD
+    assert "/dev/full: " in said.stderr and "p99>0s" in said.stderr.splitlines()[-1]
 
 
 def test_what_it_does_is_said_as_json_while_it_does_it(admin: Person) -> None:
