@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from datetime import UTC, datetime
 from typing import Any
 
 import pytest
@@ -281,6 +282,44 @@ def test_the_statement_can_be_seen() -> None:
         " ORDER BY `book`.`id` DESC LIMIT ?"
     )
     assert values == ["x%", "\\", 3, 5]
+
+
+def test_a_query_made_once_takes_other_values_each_time(library: dict[str, Author]) -> None:
+    dear = Book.select(Book.price >= orm.Given("least")).order_by(Book.title).limit(orm.Given("most"))
+    assert [titles_of(dear.given(least=least, most=2)) for least in (0, 20, 50)] == ["a0 a1", "a2 a3", ""]
+    assert titles_of(dear.given(least=20, most=9).given(least=30, most=9)) == "a3 a4"
+    assert titles_of(dear.given(least=10, most=9).where(author=library["ben"])) == "b0"
+    assert dear.given(least=10, most=9).first().title == "a1"  # type: ignore[union-attr]  # it is there
+    inner = Author.select(name=orm.Given("name")).columns(Author.id).limit(orm.Given("most"))
+    by = Book.select(Book.author_id.in_(inner)).order_by(Book.title)
+    assert [titles_of(by.given(name=name, most=1)) for name in ("ann", "ben")] == ["a0 a1 a2 a3 a4", "b0"]
+
+
+def titles_of(query: orm.Query[Book]) -> str:
+    return " ".join(book.title for book in query.all())
+
+
+@pytest.mark.parametrize("given", [{}, {"leest": 1}])
+def test_a_value_that_is_not_given_is_asked_for(database: orm.Database, given: dict[str, int]) -> None:
+    with pytest.raises(orm.ModelError, match="given\\(least="):
+        Book.select(Book.price >= orm.Given("least")).given(**given).all()
+
+
+def test_given_values_are_parameters_and_are_checked(library: dict[str, Author]) -> None:
+    named = Book.select(title=orm.Given("title"))
+    assert named.given(title="a0' OR '1' = '1").all() == []
+    assert named.given(title="a0").sql() == (named.given(title="b0").sql()[0], ["a0"])
+    for wrong in (2**63, "\ud800", object()):
+        with pytest.raises(orm.FieldError):
+            named.given(title=wrong).all()
+
+
+def test_a_stored_column_comes_as_the_database_has_it(library: dict[str, Author]) -> None:
+    born = datetime(1970, 1, 2, 3, 4, 5, 600, UTC)
+    Author.select(name="ann").update(born=born)
+    ann = Author.select(name="ann").columns(Author.born.stored, Author.is_locked.stored, Author.colour.stored)
+    assert ann.rows() == [("1970-01-02 03:04:05.000600", 0, "red")]
+    assert Author.select(name="ben").columns(Author.born.stored, Author.born).rows() == [(None, None)]
 
 
 def test_no_value_becomes_part_of_the_text() -> None:

@@ -100,7 +100,7 @@ class Conversation:
     def movie(self, *, is_free: bool = True) -> int:
         """The id of a movie that has just been published."""
         upload, content = self.whole_upload()
-        movie = self.ask("upload.finish", upload=upload, hash=blake3(content).hexdigest())["movie"]["id"]
+        movie = self.ask("upload.finish", upload=upload, hash=blake3(content).hexdigest())["movie"].id
         Movie.select(id=movie).update(is_free=is_free)
         return int(movie)
 

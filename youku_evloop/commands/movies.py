@@ -8,7 +8,7 @@ from msgspec import UNSET, UnsetType
 
 from youku_evloop.commands.base import Access, Call, Command, Id, Paged, Results
 from youku_evloop.models import Movie
-from youku_evloop.services import catalogue, downloads, removal, search
+from youku_evloop.services import catalogue, downloads, removal, search, shown
 from youku_evloop.services.downloads import Range
 from youku_evloop.services.library import timestamp
 from youku_evloop.wire.messages import Request
@@ -102,17 +102,18 @@ class HashMovie(OneMovie, tag="movie.hash"):
 def list_movies(call: Call, arguments: ListMovies) -> Results:
     a = arguments
     listed, following = catalogue.list_movies(a.type, a.limit, a.cursor, a.sort)
-    return {"movies": [movie.as_json() for movie in listed], "next": following}
+    return {"movies": listed, "next": following}
 
 
 def search_movies(call: Call, arguments: SearchMovies) -> Results:
     a = arguments
-    return _page(*search.find(call.library, call.who, a.query, a.type, a.limit, a.cursor, a.remember))
+    found, following = search.find(call.library, call.who, a.query, a.type, a.limit, a.cursor, a.remember)
+    return {"movies": found, "next": following}
 
 
 def find_movies(call: Call, arguments: FindMovies) -> Results:
     found = catalogue.find(arguments.size, arguments.fingerprint)
-    return {"movies": [catalogue.as_json(movie) for movie in found]}
+    return {"movies": [shown.as_json(movie) for movie in found]}
 
 
 def recent_searches(call: Call, arguments: RecentSearches) -> Results:
@@ -125,13 +126,13 @@ def missed_searches(call: Call, arguments: MissedSearches) -> Results:
 
 
 def show_movie(call: Call, arguments: ShowMovie) -> Results:
-    return {"movie": catalogue.as_json(downloads.find(call.who, arguments.movie), whole=True)}
+    return {"movie": shown.as_json(downloads.find(call.who, arguments.movie), whole=True)}
 
 
 def delete_movie(call: Call, arguments: DeleteMovie) -> Results:
     movie = catalogue.delete(call.library, arguments.movie, call.who)
     until = catalogue.restorable_until(call.library, movie)
-    return {"movie": catalogue.as_json(movie), "restorable_until": timestamp(until)}
+    return {"movie": shown.as_json(movie), "restorable_until": timestamp(until)}
 
 
 def purge_movie(call: Call, arguments: PurgeMovie) -> Results:
@@ -140,13 +141,13 @@ def purge_movie(call: Call, arguments: PurgeMovie) -> Results:
 
 
 def restore_movie(call: Call, arguments: RestoreMovie) -> Results:
-    return {"movie": catalogue.as_json(catalogue.restore(call.library, arguments.movie))}
+    return {"movie": shown.as_json(catalogue.restore(call.library, arguments.movie))}
 
 
 def edit_movie(call: Call, arguments: EditMovie) -> Results:
     named = {name: getattr(arguments, name) for name in ("name", "description", "is_free", "price", "vip_price")}
     changes = {name: value for name, value in named.items() if value is not UNSET}
-    return {"movie": catalogue.as_json(catalogue.edit(arguments.movie, changes), whole=True)}
+    return {"movie": shown.as_json(catalogue.edit(arguments.movie, changes), whole=True)}
 
 
 def read_movie(call: Call, arguments: ReadMovie) -> None:
@@ -163,7 +164,7 @@ def hash_movie(call: Call, arguments: HashMovie) -> Results:
 
 
 def _page(movies: list[Movie], following: str | None) -> Results:
-    return {"movies": [catalogue.as_json(movie) for movie in movies], "next": following}
+    return {"movies": [shown.as_json(movie) for movie in movies], "next": following}
 
 
 COMMANDS: Final = (

@@ -6,7 +6,7 @@ from typing import Final
 
 from youku_evloop.commands.base import Access, Call, Command, Results, UploadId
 from youku_evloop.errors import BadRequest
-from youku_evloop.services import catalogue, uploads
+from youku_evloop.services import shown, uploads
 from youku_evloop.services.library import timestamp
 from youku_evloop.wire.messages import Request
 
@@ -84,7 +84,7 @@ def finish_upload(call: Call, arguments: FinishUpload) -> Results:
     claim = call.claims.get(arguments.upload)
     movie = uploads.finish(call.library, call.who, claim, arguments.upload, arguments.hash, arguments.size)
     call.claims.pop(arguments.upload, None)
-    return {"movie": catalogue.as_json(movie, whole=True)}
+    return {"movie": shown.as_json(movie, whole=True)}
 
 
 def list_uploads(call: Call, arguments: ListUploads) -> Results:

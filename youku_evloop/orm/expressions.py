@@ -28,7 +28,7 @@ class Statement:
 
     def __init__(self, aliases: Mapping[object, str | None]) -> None:
         self.text: list[str] = []
-        self.values: list[Raw] = []
+        self.values: list[Any] = []  # stored forms, and places for some (`Given`)
         self.aliases = aliases
 
     def add(self, *pieces: Piece) -> Statement:
@@ -54,7 +54,7 @@ class Statement:
             raise ModelError(f"{key} is not part of this query: join it first")
         return alias
 
-    def finish(self) -> tuple[str, list[Raw]]:
+    def finish(self) -> tuple[str, list[Any]]:
         return "".join(self.text), self.values
 
 
@@ -180,6 +180,11 @@ class Expression(Compilable, Generic[T]):
     def __mul__(self, other: T | Expression[T]) -> Expression[T]:
         return Operation("(", self, " * ", self.operand(other), ")")
 
+    @property
+    def stored(self) -> Expression[Raw]:
+        """The same, of which `rows` gives what the database has: times as text, flags as 0 and 1."""
+        return Operation(self)
+
     def desc(self) -> Ordering:
         return Ordering(self, " DESC")
 
@@ -211,6 +216,17 @@ class Value(Expression[Any]):
     def compile(self, out: Statement) -> None:
         out.text.append("?")
         out.values.append(self.value)
+
+
+class Given(Expression[Any]):
+    """A place for a value that comes with each use of a query (`Query.given`)."""
+
+    def __init__(self, name: str) -> None:
+        self.name = name
+
+    def compile(self, out: Statement) -> None:
+        out.text.append("?")
+        out.values.append(self)
 
 
 class Operation(Expression[T]):

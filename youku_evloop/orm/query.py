@@ -4,11 +4,24 @@ one of `all`, `first`, `get`, `rows`, `count`, `exists`, `iterate`, `update`, `d
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from types import MappingProxyType
 from typing import Any, Generic, Self, TypeVar
 
 from .database import current_database
 from .errors import ModelError, NotFound
-from .expressions import Compilable, Condition, Expression, Operation, Order, Ordering, Raw, Statement, Value
+from .expressions import (
+    Compilable,
+    Condition,
+    Expression,
+    Given,
+    Operation,
+    Order,
+    Ordering,
+    Raw,
+    Statement,
+    Value,
+    plain,
+)
 from .fields import Field, ForeignKey, Table
 from .functions import count
 
@@ -26,16 +39,18 @@ class Query(Compilable, Generic[M]):
     _columns: tuple[Expression[Any], ...] = ()
     _groups: tuple[Expression[Any], ...] = ()
     _having: tuple[Condition, ...] = ()
-    _limit: int | None = None
+    _limit: int | Given | None = None
     _offset = 0
     _distinct = _for_update = False
+    _given: Mapping[str, Any] = MappingProxyType({})
+    _made: tuple[str, list[Any]] | None = None  # the statement, once it has been made
 
     def __init__(self, table: Table) -> None:
         self._table = table
 
     def _with(self, **changes: Any) -> Self:
         query = object.__new__(type(self))
-        query.__dict__ = {**self.__dict__, **changes}
+        query.__dict__ = {**self.__dict__, "_made": None, **changes}
         return query
 
     # steps
@@ -49,8 +64,8 @@ class Query(Compilable, Generic[M]):
         """In this order, instead of any before."""
         return self._with(_order=tuple(item if isinstance(item, Ordering) else item.asc() for item in order))
 
-    def limit(self, rows: int) -> Self:
-        return self._with(_limit=_natural(rows))
+    def limit(self, rows: int | Given) -> Self:
+        return self._with(_limit=rows if isinstance(rows, Given) else _natural(rows))
 
     def offset(self, rows: int) -> Self:
         return self._with(_offset=_natural(rows))
@@ -80,6 +95,12 @@ class Query(Compilable, Generic[M]):
     def for_update(self) -> Self:
         """Lock the rows until the transaction ends. (SQLite's transactions that write are alone anyway.)"""
         return self._with(_for_update=True)
+
+    def given(self, **values: Any) -> Self:
+        """The same statement, made only once, with these values in the places that `orm.Given(name)` keeps for them."""
+        if self._made is None:
+            self._made = self._make()
+        return self._with(_made=self._made, _given=values)
 
     def after(self, last: M | Sequence[Any] | None) -> Self:
         """What follows `last` in this query's order: an object, or the values it is ordered by; None: from the start.
@@ -114,7 +135,8 @@ class Query(Compilable, Generic[M]):
 
     def first(self) -> M | None:
         """The first object, or None."""
-        return next(iter(self.limit(1).all()), None)
+        one = self if type(self._limit) is int and self._limit == 1 else self.limit(1)
+        return next(iter(one.all()), None)
 
     def get(self) -> M:
         """The first object; `NotFound` where there is none."""
@@ -143,7 +165,7 @@ class Query(Compilable, Generic[M]):
 
         Ordered by the primary key last, a row is seen once at most; what changes meanwhile is seen as it is then."""
         query = page = self.order_by(*self._order, self._table.primary)
-        left = ALL_ROWS if self._limit is None else self._limit
+        left = self._limit if isinstance(self._limit, int) else ALL_ROWS
         while found := page.limit(min(batch, left)).all():
             yield from found
             left -= len(found)
@@ -173,6 +195,15 @@ class Query(Compilable, Generic[M]):
 
     def sql(self) -> tuple[str, list[Raw]]:
         """The SELECT and its parameters."""
+        text, values = self._made or self._make()
+        return text, [self._value_of(value) if type(value) is Given else value for value in values]
+
+    def _value_of(self, place: Given) -> Raw:
+        if place.name not in self._given:
+            raise ModelError(f"this query needs a value for {place.name!r}: say given({place.name}=...)")
+        return plain(self._given[place.name])
+
+    def _make(self) -> tuple[str, list[Any]]:
         return self._select({}, self._columns or self._loaded() if self._joins else self._columns).finish()
 
     def compile(self, out: Statement) -> None:
@@ -201,7 +232,8 @@ class Query(Compilable, Generic[M]):
         out.join(" WHERE ", " AND ", self._where).join(" GROUP BY ", ", ", self._groups)
         out.join(" HAVING ", " AND ", self._having).join(" ORDER BY ", ", ", self._order)
         if self._offset or self._limit is not None:
-            out.add(" LIMIT ", Value(ALL_ROWS if self._limit is None else self._limit))
+            limit = ALL_ROWS if self._limit is None else self._limit
+            out.add(" LIMIT ", limit if isinstance(limit, Given) else Value(limit))
         return out.add(" OFFSET ", Value(self._offset)) if self._offset else out
 
     def _aliases(self) -> dict[object, str | None]:

@@ -5,27 +5,20 @@ from __future__ import annotations
 import base64
 from collections.abc import Mapping, Sequence
 from datetime import datetime, timedelta
-from typing import Any, Final, Literal, NamedTuple
+from functools import cache
+from typing import Any, Final, Literal
 from unicodedata import category
 
 import msgspec
 
 from youku_evloop import orm
 from youku_evloop.errors import BadRequest, Conflict, MovieExists, NotFound
-from youku_evloop.models import DESCRIPTION_LENGTH, NAME_LENGTH, Movie, User
+from youku_evloop.models import DESCRIPTION_LENGTH, NAME_LENGTH, Movie
 from youku_evloop.orm.expressions import Ordering
 from youku_evloop.services import search
 from youku_evloop.services.disk import on_disk
-from youku_evloop.services.library import (
-    DEFAULT_PRICE,
-    DEFAULT_VIP_PRICE,
-    MOST_ROWS,
-    Caller,
-    Library,
-    page,
-    position,
-    timestamp,
-)
+from youku_evloop.services.library import DEFAULT_PRICE, MOST_ROWS, Caller, Library, page, position
+from youku_evloop.services.shown import LISTED, Listed, listed
 
 Sort = Literal["newest", "oldest", "title", "size"]
 ORDERS: Final[Mapping[Sort, Sequence[Ordering]]] = {
@@ -39,78 +32,38 @@ HIGHEST_PRICE: Final = 100_000_000
 PRICES: Final = ("price", "vip_price")
 UNPRINTABLE: Final = frozenset({"Cc", "Cs", "Zl", "Zp"})
 """Unicode categories that a title must not have: control characters, surrogates, line and paragraph separators."""
-
-
-class Listed(NamedTuple):
-    """What lists show of a movie. Pages read just these columns: whole objects, of two tables, take twice the time."""
-
-    id: int
-    name: str
-    file_size: int
-    file_hash: str
-    is_free: bool
-    price: int | None
-    vip_price: int | None
-    create_time: datetime
-    uploader: str
-
-    def as_json(self) -> dict[str, Any]:
-        """As the wire shows it."""
-        return {
-            "id": self.id,
-            "name": self.name,
-            "size": self.file_size,
-            "hash": self.file_hash,
-            "is_free": self.is_free,
-            "price": price(self),
-            "vip_price": vip_price(self),
-            "create_time": timestamp(self.create_time),
-            "uploader": self.uploader,
-        }
-
-
-LISTED: Final[Sequence[orm.Field[Any]]] = (
-    *(Movie.id, Movie.name, Movie.file_size, Movie.file_hash, Movie.is_free, Movie.price, Movie.vip_price),
-    *(Movie.create_time, User.name),
-)
-"""The columns of `Listed`."""
-
-
-def as_json(movie: Movie, *, whole: bool = False) -> dict[str, Any]:
-    """A movie as the wire shows it; `whole`: with its description. `movie.user` must be joined."""
-    m = movie
-    columns = (m.id, m.name, m.file_size, m.file_hash, m.is_free, m.price, m.vip_price, m.create_time)
-    shown = Listed(*columns, m.user.name).as_json()
-    return {**shown, "description": m.description} if whole else shown
-
-
-def price(movie: Movie | Listed) -> int:
-    """What it costs, in fen."""
-    return 0 if movie.is_free else DEFAULT_PRICE if movie.price is None else movie.price
-
-
-def vip_price(movie: Movie | Listed) -> int:
-    """What it costs a VIP, in fen: never more than everybody else."""
-    own = DEFAULT_VIP_PRICE if movie.vip_price is None else movie.vip_price
-    return min(own, price(movie))
+CURSORS: Final[Mapping[Sort, Sequence[str]]] = {
+    "newest": ("id",),
+    "oldest": ("id",),
+    "title": ("name", "id"),
+    "size": ("size", "id"),
+}
+"""What these orders look at, of `Listed`: where a page ended is where the next one begins."""
 
 
 def list_movies(kind: str, limit: int, cursor: str | None, sort: Sort = "newest") -> tuple[list[Listed], str | None]:
-    """A page of movies in an order, and the cursor of the next page (None: this was the last).
-
-    Inside, only the ids: a walk along an index wherever the page begins (`library.page` says why). In one statement,
-    because a way to the database and back costs as much as reading the rows.
-    """
+    """A page of movies in an order, and the cursor of the next page (None: this was the last)."""
     if not 1 <= limit <= MOST_ROWS:
         raise BadRequest(f"`limit` is from 1 to {MOST_ROWS}.")
-    query = Movie.select(is_delete=False).columns(Movie.id).order_by(*ORDERS[sort])
+    begins = [] if cursor is None else _position(cursor, sort)
+    query = _page(kind, sort, from_start=not begins)
+    values = {f"begin_{number}": value for number, value in enumerate(begins)}
+    movies = listed(query.given(limit=limit + 1, **values).rows())
+    return movies[:limit], _cursor(movies[limit - 1], sort) if len(movies) > limit else None
+
+
+@cache
+def _page(kind: str, sort: Sort, *, from_start: bool) -> orm.Query[Movie]:
+    """Inside, only the ids: a walk along an index wherever the page begins (`library.page` says why). In one statement,
+    because a way to the database and back costs as much as reading the rows."""
+    order = ORDERS[sort]
+    query = Movie.select(is_delete=False).columns(Movie.id).order_by(*order)
     if kind != "all":
         query = query.where(Movie.is_free == (kind == "free"))
-    if cursor is not None:
-        query = _from(query, ORDERS[sort], _position(cursor, sort))
-    shown = Movie.select().join(Movie.user).columns(*LISTED).where(Movie.id.in_(query.limit(limit + 1)))
-    movies = [Listed(*row) for row in shown.order_by(*ORDERS[sort]).rows()]
-    return movies[:limit], _cursor(movies[limit - 1], sort) if len(movies) > limit else None
+    if not from_start:
+        query = _from(query, order, [orm.Given(f"begin_{number}") for number in range(len(order))])
+    ids = query.limit(orm.Given("limit"))
+    return Movie.select().join(Movie.user).columns(*LISTED).where(Movie.id.in_(ids)).order_by(*order)
 
 
 def _from(query: orm.Query[Movie], order: Sequence[Ordering], values: list[Any]) -> orm.Query[Movie]:
@@ -241,7 +194,7 @@ def check_title(name: str) -> None:
 
 def _cursor(movie: Listed, sort: Sort) -> str:
     """Where a page ended: what the order looks at, as text that clients hand back unread."""
-    values = [getattr(movie, part.expression.name) for part in ORDERS[sort]]  # type: ignore[attr-defined]  # fields
+    values = [getattr(movie, name) for name in CURSORS[sort]]
     if len(values) == 1:
         return str(values[0])
     return base64.urlsafe_b64encode(msgspec.json.encode(values)).decode()

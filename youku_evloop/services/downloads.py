@@ -15,7 +15,7 @@ from typing import Final
 from youku_evloop import orm
 from youku_evloop.errors import BadRequest, IntegrityFailure, MovieDeleted, NotFound, PaymentRequired
 from youku_evloop.models import DownloadRecord, Movie
-from youku_evloop.services import catalogue, purchases, vip, waiting
+from youku_evloop.services import purchases, shown, vip, waiting
 from youku_evloop.services.disk import on_disk
 from youku_evloop.services.library import Caller, Library
 from youku_evloop.storage.part import RunningHash
@@ -153,7 +153,7 @@ def _readable(who: Caller, movie_id: int) -> Movie:
     movie = _present(who, movie_id, Movie.select(id=movie_id).first())
     if movie.is_free or who.is_admin or purchases.has_bought(who.id, movie_id):
         return movie
-    price = catalogue.vip_price(movie) if vip.is_vip(who.id) else catalogue.price(movie)
+    price = shown.vip_price(movie) if vip.is_vip(who.id) else shown.price(movie)
     raise PaymentRequired(
         f"Movie {movie_id} has to be bought first: `youku buy {movie_id}`.", movie=movie_id, price=price
     )

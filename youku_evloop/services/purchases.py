@@ -15,7 +15,7 @@ from typing import Any, Final
 from youku_evloop import orm
 from youku_evloop.errors import AlreadyBought, BadRequest, Conflict, MovieDeleted, NotFound
 from youku_evloop.models import REFERENCE_LENGTH, Movie, Purchase, PurchaseKind, PurchaseState
-from youku_evloop.services import catalogue, vip
+from youku_evloop.services import shown, vip
 from youku_evloop.services.library import Caller, Library, page, timestamp
 from youku_evloop.services.payments import Charge, Outcome, Receipt
 
@@ -49,7 +49,7 @@ def buy_movie(library: Library, who: Caller, movie_id: int) -> Purchase:
     Raises `AlreadyBought` when it is paid, or waits for an administrator; `Conflict` for a free movie; `NotFound`.
     """
     movie = _for_sale(who, movie_id)
-    amount = catalogue.vip_price(movie) if vip.is_vip(who.id) else catalogue.price(movie)
+    amount = shown.vip_price(movie) if vip.is_vip(who.id) else shown.price(movie)
     claim = f"movie:{who.id}:{movie_id}"
     fields = {"kind": PurchaseKind.MOVIE, "movie_id": movie_id, "amount": amount}
     with library.hold(("purchase", claim)):  # from claim to end, or who comes second might settle it for the first

@@ -15,6 +15,7 @@ from youku_evloop import grams, orm
 from youku_evloop.errors import BadRequest
 from youku_evloop.models import NAME_LENGTH, Movie, MovieGram, SearchHistory
 from youku_evloop.services.library import MOST_ROWS, Caller, Library, position, timestamp
+from youku_evloop.services.shown import LISTED, Listed, listed
 
 COUNTED: Final = (1_000, 10_000)
 """Movies: how far grams are counted. Walking along a thousand takes a few milliseconds, and it matters no more which
@@ -61,7 +62,7 @@ def unindex(movie: Movie) -> None:
 
 def find(
     library: Library, who: Caller, query: str, kind: str, limit: int, cursor: str | None, remember: bool = True
-) -> tuple[list[Movie], str | None]:
+) -> tuple[list[Listed], str | None]:
     """A page of movies that have every word, newest first, and the cursor of the next page.
 
     A first page goes into the history, unless `remember` is false: for programs that look a title up.
@@ -72,7 +73,8 @@ def find(
         raise BadRequest(f"`limit` is from 1 to {MOST_ROWS}.")
     words = _words(query)
     ids = _matching(words, kind, limit + 1, None if cursor is None else position(cursor))
-    found = {movie.id: movie for movie in Movie.select().join(Movie.user).where(Movie.id.in_(ids)).all()}
+    shown = Movie.select().join(Movie.user).columns(*LISTED).where(Movie.id.in_(ids))
+    found = {movie.id: movie for movie in listed(shown.rows())}
     movies = [found[movie_id] for movie_id in ids if movie_id in found]
     if cursor is None and remember:
         SearchHistory.create(user_id=who.id, query=query, is_found=bool(movies))
