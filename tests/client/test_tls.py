@@ -33,10 +33,8 @@ DATA = os.urandom(12 * MIB)
 @pytest.fixture(scope="module")
 def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RunningServer]:
     """A server with a certificate of its own."""
-    running = RunningServer(tmp_path_factory.mktemp("tls"), options=("--tls", "auto"))
-    running.start()
-    yield running
-    running.stop()
+    with RunningServer(tmp_path_factory.mktemp("tls"), options=("--tls", "auto")) as running:
+        yield running
 
 
 @pytest.fixture(scope="module")

@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from tests.load.server import IMPATIENT, LoadServer, running
+from tests.load.server import IMPATIENT, LoadServer
 from tests.support.wire import Wire
 
 
@@ -20,13 +20,13 @@ def complaints(log: str) -> str:
 
 @pytest.fixture(scope="session")
 def patient_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[LoadServer]:
-    with running(LoadServer(tmp_path_factory.mktemp("patient"))) as server:
+    with LoadServer(tmp_path_factory.mktemp("patient")) as server:
         yield server
 
 
 @pytest.fixture(scope="session")
 def impatient_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[LoadServer]:
-    with running(LoadServer(tmp_path_factory.mktemp("impatient"), limits=IMPATIENT)) as server:
+    with LoadServer(tmp_path_factory.mktemp("impatient"), limits=IMPATIENT) as server:
         yield server
 
 
@@ -57,6 +57,6 @@ def start(tmp_path: Path) -> Iterator[Callable[..., LoadServer]]:
     with ExitStack() as stack:
 
         def make(**arguments: Any) -> LoadServer:
-            return stack.enter_context(running(LoadServer(tmp_path / "server", **arguments)))
+            return stack.enter_context(LoadServer(tmp_path / "server", **arguments))
 
         yield make

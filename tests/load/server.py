@@ -7,8 +7,7 @@ import os
 import re
 import signal
 import ssl
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any, Final
 
@@ -174,17 +173,6 @@ class TlsWire(Wire):
             raise
         if token is not None:
             self.ask("hello", token=token)
-
-
-@contextmanager
-def running(server: LoadServer) -> Iterator[LoadServer]:
-    """From its start to its orderly stop."""
-    server.start()
-    try:
-        yield server
-        server.stop()
-    finally:
-        server.kill()
 
 
 def rest_of(wire: Wire) -> list[dict[str, Any]]:

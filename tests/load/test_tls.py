@@ -14,7 +14,7 @@ import pytest
 from blake3 import blake3
 
 from benchmarks.crowd import Crowd, raise_descriptor_limit, trusting
-from tests.load.server import IMPATIENT, LoadServer, rest_of, running
+from tests.load.server import IMPATIENT, LoadServer, rest_of
 from tests.support.server import CHECKOUT, PROGRAMS, eventually, run
 from tests.support.wire import Wire
 from youku_evloop.certificates import own_identity
@@ -26,7 +26,7 @@ MIB = 1024 * 1024
 @pytest.fixture(scope="module")
 def shared(tmp_path_factory: pytest.TempPathFactory) -> Iterator[LoadServer]:
     limits = {**IMPATIENT, "idle": 30.0}
-    with running(LoadServer(tmp_path_factory.mktemp("tls"), limits=limits, options=["--tls", "auto"])) as server:
+    with LoadServer(tmp_path_factory.mktemp("tls"), limits=limits, options=["--tls", "auto"]) as server:
         yield server
 
 

@@ -11,13 +11,8 @@ from tests.support.server import Person, RunningServer
 
 @pytest.fixture(scope="module")
 def shared_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RunningServer]:
-    running = RunningServer(tmp_path_factory.mktemp("server"))
-    running.start()
-    try:
+    with RunningServer(tmp_path_factory.mktemp("server")) as running:
         yield running
-        running.stop()
-    finally:
-        running.kill()
 
 
 @pytest.fixture(scope="module")

@@ -57,13 +57,8 @@ def fresh_database(backend: str, request: pytest.FixtureRequest) -> Iterator[Cal
 def shared_server(
     fresh_database: Callable[[], str], tmp_path_factory: pytest.TempPathFactory
 ) -> Iterator[RunningServer]:
-    running = RunningServer(tmp_path_factory.mktemp("server"), fresh_database())
-    running.start()
-    try:
+    with RunningServer(tmp_path_factory.mktemp("server"), fresh_database()) as running:
         yield running
-        running.stop()
-    finally:
-        running.kill()
 
 
 @pytest.fixture

@@ -222,13 +222,9 @@ def test_an_address_of_version_6_is_said_as_the_client_takes_it(server: RunningS
         pytest.skip("this machine has no IPv6")
     running = RunningServer(tmp_path / "server")
     running.host = "[::1]"
-    running.start()
-    try:
+    with running:
         assert running.address.startswith("[::1]:")
         running.somebody("anybody").do("ping")
-        running.stop()
-    finally:
-        running.kill()
 
 
 @pytest.mark.parametrize("address", ["9685", "localhost", "127.0.0.1:http", "127.0.0.1:65536", ":9685"])

@@ -111,13 +111,8 @@ def mariadb_of_ours(tmp_path_factory: pytest.TempPathFactory) -> Iterator[MariaD
 
 @pytest.fixture(scope="module")
 def server_on_it(mariadb_of_ours: MariaDB, tmp_path_factory: pytest.TempPathFactory) -> Iterator[RunningServer]:
-    running = RunningServer(tmp_path_factory.mktemp("server"), mariadb_of_ours.create_database("youku"))
-    running.start()
-    try:
+    with RunningServer(tmp_path_factory.mktemp("server"), mariadb_of_ours.create_database("youku")) as running:
         yield running
-        running.stop()
-    finally:
-        running.kill()
 
 
 @pytest.fixture(scope="module")

@@ -123,17 +123,12 @@ def test_a_newer_database_is_refused_and_an_older_one_until_it_is_migrated(
 
 def test_every_statement_is_logged_as_slow_when_told_so_without_its_values(mysql_url: str, tmp_path: Path) -> None:
     options = ("--slow-query", "0", "--pool-size", "2", "--statement-timeout", "1.5")
-    running = RunningServer(tmp_path / "server", mysql_url, options)
-    running.start()
-    try:
+    with RunningServer(tmp_path / "server", mysql_url, options) as running:
         running.register("somebody", log_in=False)
         assert "slow query" in running.log and "INSERT INTO `user`" in running.log
         assert "somebody" not in running.log.partition("slow query")[2].replace('"somebody"', "")
         with running.create_admin("alice").wire() as wire:
             assert wire.ask("server.stats")["pool"]["size"] == 2
-        running.stop()
-    finally:
-        running.kill()
 
 
 def test_the_server_speaks_tls_with_its_database(tmp_path: Path) -> None:

@@ -15,13 +15,8 @@ SHORT: Final = [f"--limit={name}=1" for name in ("greeting", "window", "linger",
 
 @pytest.fixture(scope="module")
 def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RunningServer]:
-    running = RunningServer(tmp_path_factory.mktemp("server"), options=[*SHORT, "--limit=idle=2"])
-    running.start()
-    try:
+    with RunningServer(tmp_path_factory.mktemp("server"), options=[*SHORT, "--limit=idle=2"]) as running:
         yield running
-        running.stop()
-    finally:
-        running.kill()
 
 
 @pytest.fixture(scope="module")

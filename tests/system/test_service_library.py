@@ -12,7 +12,7 @@ from typing import IO, Any
 import pytest
 
 from tests.support.server import Person, RunningServer, eventually, finish
-from tests.system.conftest import MakeFile
+from tests.system.conftest import MakeFile, on_sqlite_alone
 from youku_evloop.errors import ExitCode
 
 Publish = Callable[..., int]
@@ -38,10 +38,9 @@ def publish(admin: Person, make_file: MakeFile) -> Publish:
 @pytest.fixture(scope="module")
 def slow_server(fresh_database: Callable[[], str], tmp_path_factory: pytest.TempPathFactory) -> Iterator[RunningServer]:
     """One where a free download has to wait for an hour."""
-    running = RunningServer(tmp_path_factory.mktemp("slow"), fresh_database(), options=["--rule", "free_wait=3600"])
-    running.start()
-    yield running
-    running.kill()
+    options = ["--rule", "free_wait=3600"]
+    with RunningServer(tmp_path_factory.mktemp("slow"), fresh_database(), options=options) as running:
+        yield running
 
 
 def found(person: Person, *words: str) -> list[int]:
@@ -350,12 +349,11 @@ def test_vips_and_administrators_do_not_wait_and_vip_that_runs_out_breaks_nothin
         assert wire.refused("movie.read", movie=movie)["error"] == "wait"
 
 
+@on_sqlite_alone
 def test_the_command_waits_and_then_downloads(
     fresh_database: Callable[[], str], tmp_path: Path, make_file: MakeFile
 ) -> None:
-    running = RunningServer(tmp_path / "server", fresh_database(), options=["--rule", "free_wait=0.5"])
-    running.start()
-    try:
+    with RunningServer(tmp_path / "server", fresh_database(), options=["--rule", "free_wait=0.5"]) as running:
         admin, user = running.create_admin("anton"), running.register("wanda")
         movie = admin.do("upload", make_file(SIZE))["uploaded"][0]["movie"]["id"]
         outcome = finish(user.start("download", str(movie), "-o", "copy.avi"))
@@ -363,8 +361,6 @@ def test_the_command_waits_and_then_downloads(
         assert "Waiting..." in outcome.stderr
         chinese = user.run("download", str(movie), "-o", "again.avi", LANG="zh_CN.UTF-8")
         assert "等待中" in chinese.stderr and "校验通过" in chinese.stdout
-    finally:
-        running.kill()
 
 
 def test_a_movie_is_named_by_part_of_its_title(user: Person, admin: Person, publish: Publish) -> None:

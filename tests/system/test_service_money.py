@@ -14,7 +14,7 @@ import pytest
 
 from tests.client.command import on_a_terminal
 from tests.support.server import LIMIT, Person, RunningServer
-from tests.system.conftest import MakeFile
+from tests.system.conftest import MakeFile, on_sqlite_alone
 from youku_evloop.errors import ExitCode
 
 Publish = Callable[..., int]
@@ -42,10 +42,8 @@ def manual_server(
 ) -> Iterator[RunningServer]:
     """One where an administrator confirms payments."""
     directory = tmp_path_factory.mktemp("manual")
-    running = RunningServer(directory, fresh_database(), options=["--payments", "manual"])
-    running.start()
-    yield running
-    running.kill()
+    with RunningServer(directory, fresh_database(), options=["--payments", "manual"]) as running:
+        yield running
 
 
 def until(person: Person) -> datetime:
@@ -206,6 +204,7 @@ def test_a_manual_purchase_waits_for_an_administrator(manual_server: RunningServ
     admin.fail(ExitCode.NOT_FOUND, "purchases", "confirm", str(2**40))
 
 
+@on_sqlite_alone
 def test_somebody_can_wait_for_the_confirmation(manual_server: RunningServer, make_file: MakeFile) -> None:
     admin, buyer = manual_server.create_admin("eva"), manual_server.register("frieda")
     movie = admin.do("upload", make_file(1000), "--charge")["uploaded"][0]["movie"]["id"]

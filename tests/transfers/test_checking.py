@@ -162,18 +162,13 @@ def test_what_waits_to_be_swept_is_no_problem(stages: Path) -> None:
 
 @pytest.fixture(scope="module")
 def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RunningServer]:
-    running = RunningServer(tmp_path_factory.mktemp("server"))
-    running.start()
-    try:
+    with RunningServer(tmp_path_factory.mktemp("server")) as running:
         with running.create_admin("alice").wire() as wire:
             sender = Sender(wire)
             sender.create()
             sender.write()
             sender.finish()
         yield running
-        running.stop()
-    finally:
-        running.kill()
 
 
 def document(server: RunningServer, *arguments: str) -> tuple[int, Any]:

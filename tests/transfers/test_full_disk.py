@@ -51,12 +51,8 @@ def server(videos: Path, tmp_path: Path) -> Iterator[RunningServer]:
         ["--keep-free", "512K"],
         prefix=[*NAMESPACE, "sh", "-c", MOUNT, str(videos)],
     )
-    running.start()
-    try:
+    with running:
         yield running
-        running.stop()
-    finally:
-        running.kill()
 
 
 class Uploader(threading.Thread):

@@ -14,13 +14,8 @@ from tests.support.server import RunningServer
 
 @pytest.fixture
 def server(tmp_path: Path) -> Iterator[RunningServer]:
-    running = RunningServer(tmp_path / "server")
-    running.start()
-    try:
+    with RunningServer(tmp_path / "server") as running:
         yield running
-        running.stop()
-    finally:
-        running.kill()
 
 
 def test_transfers_across_bad_links_end_with_the_right_bytes(server: RunningServer, tmp_path: Path) -> None:

@@ -21,12 +21,8 @@ SYNC_EVERY = 100_000
 def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[OddServer]:
     running = OddServer(tmp_path_factory.mktemp("server"))
     running.oddities = {"keeping": {"sync_every": SYNC_EVERY}}
-    running.start()
-    try:
+    with running:
         yield running
-        running.stop()
-    finally:
-        running.kill()
 
 
 @pytest.fixture(scope="module")

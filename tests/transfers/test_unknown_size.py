@@ -16,13 +16,8 @@ from tests.support.wire import Wire
 
 @pytest.fixture(scope="module")
 def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RunningServer]:
-    running = RunningServer(tmp_path_factory.mktemp("server"))
-    running.start()
-    try:
+    with RunningServer(tmp_path_factory.mktemp("server")) as running:
         yield running
-        running.stop()
-    finally:
-        running.kill()
 
 
 @pytest.fixture(scope="module")
