@@ -20,6 +20,10 @@ class Administration(Conversation):
         """Movies that were deleted, newest first."""
         return self.page(Movie, "movie.deleted", "movies", limit, cursor)
 
+    def purge(self, movie: int) -> None:
+        """Remove a deleted movie and its bytes for good; raises `Conflict` when it has to stay on record."""
+        self.call("movie.purge", movie=movie)
+
     def users(
         self,
         limit: int = 20,
@@ -35,6 +39,20 @@ class Administration(Conversation):
     def user(self, name: str) -> Account:
         """One user."""
         return self._account("user.show", name)
+
+    def create_user(self, name: str, password: str) -> Account:
+        """Make an account for somebody else; raises `NameTaken`. The password does not travel."""
+        from client_cli.login import canonical_name, verifier
+
+        reply = self.call("user.create", name=canonical_name(name), **verifier(password))
+        return values.read(Account, reply.get("user"))
+
+    def delete_user(self, name: str) -> Account:
+        """Remove an account for good, with its sessions, searches and download records; who it was.
+
+        Raises `Conflict` for an administrator, and for one who has bought something.
+        """
+        return self._account("user.delete", name)
 
     def lock(self, name: str) -> Account:
         """Shut a user out at once, transfers under way included."""

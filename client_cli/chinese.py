@@ -144,6 +144,12 @@ MESSAGES: Final[dict[str, str]] = {
     "Restored movie {}: {}": "已恢复影片 {}：{}",
     "Changed movie {}: {}": "已修改影片 {}：{}",
     "Deleted movie {}: {}": "已删除影片 {}：{}",
+    "Removed movie {} for good: {}": "已彻底清除影片 {}：{}",
+    "Movie {} is not among the deleted ones: `youku list --type deleted` shows them.": (
+        "影片 {} 不在已删除之列：`youku list --type deleted` 可列出它们。"
+    ),
+    "Made the account {}.": "已创建账号 {}。",
+    "Removed the account {}.": "已移除账号 {}。",
     "Nothing was deleted.": "未删除任何内容。",
     "Say what to change: --title, --description, --free, --charge, --price or --vip-price.": (
         "请说明要修改什么：--title、--description、--free、--charge、--price 或 --vip-price。"
@@ -300,6 +306,9 @@ MESSAGES: Final[dict[str, str]] = {
     "Change a movie": "修改影片",
     "Delete a movie": "删除影片",
     "Restore a movie": "恢复影片",
+    "Remove a deleted movie for good": "彻底清除已删除的影片",
+    "Make an account": "创建账号",
+    "Remove an account": "移除账号",
     "Deleted movies": "已删除的影片",
     "Publish a notice": "发布公告",
     "Withdraw a notice": "撤回公告",

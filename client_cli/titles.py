@@ -9,6 +9,7 @@ what was typed. Upper and lower case, full and half width are the same.
 from __future__ import annotations
 
 import re
+import sys
 import unicodedata
 from collections.abc import Iterable, Iterator
 from difflib import SequenceMatcher
@@ -89,6 +90,18 @@ def find_movie(client: Client, wanted: Wanted, *, whole: bool = False) -> Movie:
         raise NotFound(message, **error.facts, **_facts(titled)) from None
 
 
+def find_deleted(client: Client, wanted: Wanted, *, whole: bool = False) -> Movie:
+    """The movie that was deleted, by its id or its title; raises `Ambiguous` and `NotFound`."""
+    if isinstance(wanted, str):
+        return find_title(client, wanted, deleted=True, whole=whole)
+    for movie in _deleted(client, pages=sys.maxsize):
+        if movie.id == wanted:
+            return movie
+    raise NotFound(
+        f"Movie {wanted} is not among the deleted ones: `youku list --type deleted` shows them.", movie=wanted
+    )
+
+
 def find_title(client: Client, title: str, *, deleted: bool = False, whole: bool = False) -> Movie:
     """The one movie that the title, or the part of one, can mean; raises `Ambiguous` and `NotFound`."""
     movies = list(_deleted(client) if deleted else _found(client, title))
@@ -138,9 +151,9 @@ def _found(client: Client, title: str) -> Iterator[Movie]:
             return
 
 
-def _deleted(client: Client) -> Iterator[Movie]:
+def _deleted(client: Client, pages: int = MOST_PAGES) -> Iterator[Movie]:
     cursor = None
-    for _ in range(MOST_PAGES):
+    for _ in range(pages):
         page = client.deleted_movies(PAGE, cursor)
         yield from page.rows
         cursor = page.next

@@ -1,4 +1,4 @@
-"""Movies: list them, show one, delete one, bring it back."""
+"""Movies: list them, show one, delete one, bring it back or remove it for good."""
 
 from __future__ import annotations
 
@@ -126,19 +126,26 @@ def show(app: App, wanted: Wanted) -> None:
     examples=(
         ("youku delete 12", "Delete movie 12; asks first."),
         ("youku delete 12 --yes", "Without asking, for scripts."),
+        ("youku delete 12 --purge", "Remove the deleted movie 12 and its bytes for good; asks first."),
     ),
 )
 @movie_argument()
+@click.option("--purge", is_flag=True, help="Remove a movie that is deleted already for good, and its bytes.")
 @yes_option
 @pass_app
-def delete(app: App, wanted: Wanted, yes: bool) -> None:
+def delete(app: App, wanted: Wanted, purge: bool, yes: bool) -> None:
     """Take a movie out of the library (administrators); `youku restore` brings it back, for a while.
 
-    With --yes a part of a title is too little: nobody would see what it stands for.
+    A movie that somebody has bought or downloaded stays on record and cannot be purged. With --yes a part of a title is
+    too little: nobody would see what it stands for.
     """
+    app.require_yes(yes)
+    (_purge if purge else _delete)(app, wanted, yes)
+
+
+def _delete(app: App, wanted: Wanted, yes: bool) -> None:
     from client_cli.titles import find_movie
 
-    app.require_yes(yes)
     with app.client() as youku:
         movie = find_movie(youku, wanted, whole=yes)
         if not yes:
@@ -149,6 +156,19 @@ def delete(app: App, wanted: Wanted, yes: bool) -> None:
     app.output.document({"movie": movie, "restorable_until": until})
     if until is not None:
         app.message(f"Until {text.utc(until)} it can be brought back: youku restore {movie.id}")
+
+
+def _purge(app: App, wanted: Wanted, yes: bool) -> None:
+    from client_cli.titles import find_deleted
+
+    with app.client() as youku:
+        movie = find_deleted(youku, wanted, whole=yes)
+        if not yes:
+            question = f"Remove movie {movie.id}, {text.visible(movie.name)!r} ({text.size(movie.size)}), for good?"
+            app.confirm(question, otherwise="Nothing was removed.")
+        youku.purge(movie.id)
+    app.output.item(movie, movie.id, f"Removed movie {movie.id} for good: {text.visible(movie.name)}")
+    app.output.document({"movie": movie, "restorable_until": None})
 
 
 @command(

@@ -49,7 +49,7 @@ INVITATION_COLUMNS = (
 @limit_option
 @click.pass_context
 def users(context: click.Context, name: str, kind: str | None, locked: bool | None, limit: int) -> None:
-    """List users (administrators); the subcommands lock them and give them VIP."""
+    """List users (administrators); the subcommands make, lock and delete them, and give them VIP."""
     if context.invoked_subcommand is not None:
         return
     app = context.ensure_object(App)
@@ -75,6 +75,56 @@ def show(app: App, name: str) -> None:
     """Show a user."""
     with app.client() as youku:
         _done(app, youku.user(name))
+
+
+@users.command(
+    "create",
+    cls=YoukuCommand,
+    document='{"user": ACCOUNT}',
+    examples=(
+        ("youku users create bob", "Make an account for bob; asks for a password twice."),
+        ("YOUKU_PASSWORD=$(cat secret) youku users create bob --json", "The same from a script."),
+    ),
+)
+@click.argument("name")
+@pass_app
+def create(app: App, name: str) -> None:
+    """Make an account for somebody else, who can change the password later (`youku passwd`).
+
+    The password is asked for on a terminal, or taken from YOUKU_PASSWORD; it never leaves this machine.
+    """
+    with app.client() as youku:
+        password = app.password(f"A password for {name}", confirm=True)
+        user = youku.create_user(name, password)
+    app.output.item(user, user.name, f"Made the account {user.name}.")
+    app.output.document({"user": user})
+
+
+@users.command(
+    "delete",
+    cls=YoukuCommand,
+    document='{"user": ACCOUNT}',
+    examples=(
+        ("youku users delete bob", "Remove bob's account; asks first."),
+        ("youku users --name test -q | xargs -n 1 youku users delete --yes", "Everybody whose name begins with test."),
+    ),
+)
+@click.argument("name", shell_complete=candidates.users)
+@yes_option
+@pass_app
+def delete(app: App, name: str, yes: bool) -> None:
+    """Remove an account for good, with its sessions, searches and download records.
+
+    An administrator's stays, and that of somebody who has bought something: `youku users lock` shuts them out.
+    """
+    app.require_yes(yes)
+    with app.client() as youku:
+        if not yes:
+            name = youku.user(name).name
+            app.confirm(f"Remove the account {name} for good?", otherwise="Nothing was removed.")
+        user = youku.delete_user(name)
+    app.output.item(user, user.name, f"Removed the account {user.name}.")
+    app.output.document({"user": user})
 
 
 @users.command(

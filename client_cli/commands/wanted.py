@@ -44,7 +44,8 @@ class MovieName(click.ParamType["Wanted"]):
             self.fail(error.message, param, ctx)
 
     def shell_complete(self, ctx: click.Context, param: click.Parameter, incomplete: str) -> list[CompletionItem]:
-        return candidates.movies(ctx, incomplete, deleted=self._deleted)
+        deleted = self._deleted or bool(ctx.params.get("purge"))
+        return candidates.movies(ctx, incomplete, deleted=deleted)
 
 
 def movie_argument(name: str = "wanted", *, deleted: bool = False, **options: Any) -> Callable[[Any], Any]:

@@ -86,6 +86,7 @@ def test_what_is_typed_is_completed(ask: Ask, line: str, expected: list[str]) ->
 def test_deleted_movies_are_offered_to_those_who_restore(ask: Ask, peer: Peer) -> None:
     peer.deleted[1] = peer.movies.pop(1)
     assert values(ask("youku restore ")) == ["1", "big.mkv"]
+    assert values(ask("youku delete --purge ")) == ["1", "big.mkv"]
 
 
 def test_files_are_the_shell_s_business(ask: Ask) -> None:

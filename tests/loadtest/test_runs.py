@@ -358,7 +358,7 @@ def test_what_a_killed_tester_left_is_found_and_removed(server: RunningServer, a
     kept = admin.do("list")["movies"]
     assert [movie["name"] for movie in kept] == ["loadtest-is-no-test"]
     admin.do("delete", str(kept[0]["id"]), "--yes")
-    admin.do("api", "movie.purge", f"movie={kept[0]['id']}")
+    admin.do("delete", str(kept[0]["id"]), "--purge", "--yes")
 
 
 def _a_file(directory: Path) -> Path:

@@ -61,6 +61,8 @@ STEPS: Final[dict[str, tuple[str, ...]]] = {
     "youku notice withdraw": ("{notice}", "--yes"),
     "youku delete": ("{movie}", "--yes"),
     "youku restore": ("{movie}",),
+    "youku users create": ("{name}2",),
+    "youku users delete": ("{name}2", "--yes"),
     "youku users": (),
     "youku users show": ("{name}",),
     "youku users lock": ("{name}",),

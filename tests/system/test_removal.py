@@ -7,9 +7,11 @@ from pathlib import Path
 
 import pytest
 
+from tests.client.command import on_a_terminal
 from tests.support.server import PASSWORD, Person, RunningServer
 from tests.support.wire import Wire, verifier_of
 from tests.system.conftest import MakeFile
+from youku_evloop.errors import ExitCode
 from youku_evloop.wire.fingerprint import fingerprint
 
 
@@ -134,3 +136,53 @@ def test_bytes_that_an_upload_is_about_to_name_stay(server: RunningServer, admin
         boss.ask("movie.purge", movie=movie["id"])
         assert blob_of(server, movie["hash"]).exists()
         boss.ask("upload.cancel", upload=begun["upload"])
+
+
+# -- as commands
+
+
+def test_an_account_is_made_and_removed_at_the_command_line(server: RunningServer, admin: Person) -> None:
+    name = a_name()
+    assert admin.do("users", "create", name)["user"]["name"] == name
+    somebody = server.somebody(name)
+    somebody.log_in()
+    assert admin.fail(ExitCode.CONFLICT, "users", "create", name, YOUKU_PASSWORD="other")["error"] == "name_taken"
+    assert "--yes" in admin.fail(ExitCode.USAGE, "users", "delete", name)["message"]
+    assert admin.do("users", "delete", name, "--yes")["user"]["name"] == name
+    somebody.fail(ExitCode.NOT_LOGGED_IN, "list")
+    admin.fail(ExitCode.NOT_FOUND, "users", "delete", name, "--yes")
+    admin.fail(ExitCode.CONFLICT, "users", "delete", admin.name, "--yes")
+
+
+def test_a_deleted_movie_is_purged_at_the_command_line(
+    server: RunningServer, admin: Person, make_file: MakeFile
+) -> None:
+    title = a_name()
+    movie = admin.do("upload", make_file(1000), "--title", title)["uploaded"][0]["movie"]
+    number = str(movie["id"])
+    assert "deleted ones" in admin.fail(ExitCode.NOT_FOUND, "delete", number, "--purge", "--yes")["message"]
+    admin.do("delete", number, "--yes")
+    assert "--yes" in admin.fail(ExitCode.USAGE, "delete", number, "--purge")["message"]
+    admin.fail(ExitCode.CONFLICT, "delete", title[:-1], "--purge", "--yes")  # a part of a title
+    assert admin.do("delete", title, "--purge", "--yes")["movie"]["id"] == movie["id"]
+    assert not blob_of(server, movie["hash"]).exists()
+    admin.fail(ExitCode.NOT_FOUND, "restore", number)
+
+
+def test_people_are_asked_before_something_is_gone_for_good(
+    server: RunningServer, admin: Person, make_file: MakeFile
+) -> None:
+    name = a_name()
+    movie = str(admin.do("upload", make_file(1000), "--title", name)["uploaded"][0]["movie"]["id"])
+    admin.do("delete", movie, "--yes")
+    admin.do("users", "create", name)
+    for words, question in (
+        (("delete", movie, "--purge"), f"Remove movie {movie}, '{name}' (1000 B), for good? [y/N]"),
+        (("users", "delete", name), f"Remove the account {name} for good? [y/N]"),
+    ):
+        for answer, code in (("n", ExitCode.INTERRUPTED), ("y", ExitCode.OK)):
+            screen = on_a_terminal(
+                *words, environment=admin.environment, directory=admin.home, typed=[("[y/N]", answer)]
+            )
+            assert screen.code == code
+            assert question in screen.text and ("Nothing was removed." in screen.text) is (answer == "n")
