@@ -89,6 +89,7 @@ class Workshop:
     file: int = -1
     gates: dict[str, Waiter] = field(default_factory=dict)
     stored: list[bytes] = field(default_factory=list)
+    pieces: list[int] = field(default_factory=list)
     sent: list[int] = field(default_factory=list)
     begun: list[str] = field(default_factory=list)
 
@@ -109,6 +110,7 @@ class Workshop:
 
         def take(piece: memoryview) -> None:
             data.extend(piece)
+            self.pieces.append(len(piece))
             if arguments.choke_at is not None and len(data) >= arguments.choke_at:
                 raise OSError("no more")
 

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from itertools import pairwise
+from itertools import accumulate, pairwise
 
 import pytest
 
 from tests.support.loops import in_the_loop
 from tests.transport.house import House, Workshop
+from youku_evloop.transport.listener import RECEIVE_BUFFER
 from youku_evloop.transport.states import ConnectionState
 
 MIB = 1024 * 1024
@@ -27,6 +28,12 @@ def test_a_large_body_is_received_whole(house: House, workshop: Workshop) -> Non
     peer = house.connect()
     assert peer.ask("store", BODY)["size"] == len(BODY)
     assert workshop.stored == [BODY]
+
+
+@in_the_loop
+def test_no_piece_of_a_large_body_reaches_over_a_boundary_of_buffers(house: House, workshop: Workshop) -> None:
+    house.connect().ask("store", BODY)
+    assert set(accumulate(workshop.pieces)) >= set(range(RECEIVE_BUFFER, len(BODY) + 1, RECEIVE_BUFFER))
 
 
 @in_the_loop

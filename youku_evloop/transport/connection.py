@@ -284,7 +284,7 @@ class Connection:
         buffer, decoder = self._transport.buffer, self._decoder
         budget = self._transport.limits.turn
         while budget > 0 and decoder.body_left:
-            wanted = min(len(buffer), decoder.body_left)
+            wanted = decoder.body_left % len(buffer) or len(buffer)  # pieces that end where the page cache's do
             try:
                 count = self._channel.recv_into(buffer, wanted)
             except BlockingIOError:
