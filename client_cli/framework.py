@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from importlib import import_module
-from typing import TYPE_CHECKING, Any, Final, TypeVar
+from typing import TYPE_CHECKING, Any, Final
 
 import click
 from click.core import ParameterSource
@@ -17,8 +17,6 @@ from client_cli.app import App
 
 if TYPE_CHECKING:
     from click.shell_completion import CompletionItem
-
-CallableT = TypeVar("CallableT", bound=Callable[..., Any])
 
 pass_app = click.make_pass_decorator(App)
 

@@ -222,7 +222,6 @@ class Target:
     def __init__(self, directory: Path) -> None:
         self._data = directory / "data"
         self._log = directory / "log"
-        self._seen = 0
         self._token = add_account(self._data, "alice")
         self._stream: Stream | None = None
         self.connections = 0

@@ -20,24 +20,9 @@ if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
 
 @pytest.fixture(scope="session")
 def mariadb(tmp_path_factory: pytest.TempPathFactory) -> Iterator[MariaDB]:
-    """A running server, shared: do not stop it (make your own for that, see `own_mariadb`)."""
-    yield from _running(tmp_path_factory.mktemp("mariadb"))
-
-
-@pytest.fixture
-def own_mariadb(tmp_path: Path) -> Iterator[MariaDB]:
-    """A running server for one test alone, to be killed and started as it likes."""
-    yield from _running(tmp_path)
-
-
-def _running(directory: Path) -> Iterator[MariaDB]:
-    server = MariaDB(directory)
-    try:
-        server.install()
-        server.start()
+    """A running server, shared: do not stop it (make your own for that)."""
+    with MariaDB(tmp_path_factory.mktemp("mariadb")) as server:
         yield server
-    finally:
-        server.close()
 
 
 @pytest.fixture(params=["sqlite", "mysql"])

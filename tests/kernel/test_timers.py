@@ -135,11 +135,10 @@ class Clockwork:
 class Item:
     """Wants to be asked at some time; says when it was, and when to ask again."""
 
-    def __init__(self, clockwork: Clockwork, answer: Callable[[float], float | None] = lambda now: None) -> None:
+    def __init__(self, answer: Callable[[float], float | None] = lambda now: None) -> None:
         self.wheel_slot = -1
         self.asked: list[float] = []
         self._answer = answer
-        self._clockwork = clockwork
 
     def on_deadline(self, now: float) -> float | None:
         self.asked.append(now)
@@ -157,7 +156,7 @@ def test_everyone_is_asked_once_never_early_and_at_most_two_ticks_late(
 ) -> None:
     clockwork = Clockwork()
     clockwork.now += phase
-    items = [Item(clockwork) for _ in delays]
+    items = [Item() for _ in delays]
     due = [clockwork.now + delay for delay in delays]
     for item, when in zip(items, due, strict=True):
         clockwork.wheel.watch(item, when)
@@ -168,14 +167,14 @@ def test_everyone_is_asked_once_never_early_and_at_most_two_ticks_late(
 
 
 def test_who_answers_with_a_time_is_asked_again_then(clockwork: Clockwork) -> None:
-    item = Item(clockwork, lambda now: now + 10 if now < 1025 else None)
+    item = Item(lambda now: now + 10 if now < 1025 else None)
     clockwork.wheel.watch(item, 1010)
     clockwork.pass_slowly(60)
     assert len(item.asked) == 3
 
 
 def test_a_deadline_that_comes_nearer_is_kept(clockwork: Clockwork) -> None:
-    item = Item(clockwork)
+    item = Item()
     clockwork.wheel.watch(item, 1300)
     clockwork.wheel.watch(item, 1005)
     clockwork.pass_slowly(10)
@@ -185,7 +184,7 @@ def test_a_deadline_that_comes_nearer_is_kept(clockwork: Clockwork) -> None:
 
 
 def test_the_forgotten_is_never_asked_and_nothing_of_it_is_kept(clockwork: Clockwork) -> None:
-    item = Item(clockwork)
+    item = Item()
     clockwork.wheel.watch(item, 1300)
     clockwork.wheel.watch(item, 1200)
     clockwork.wheel.forget(item)
@@ -197,16 +196,16 @@ def test_the_forgotten_is_never_asked_and_nothing_of_it_is_kept(clockwork: Clock
 
 
 def test_a_wheel_without_items_stands_still(clockwork: Clockwork) -> None:
-    clockwork.wheel.watch(Item(clockwork), 1003)
+    clockwork.wheel.watch(Item(), 1003)
     clockwork.pass_slowly(10)
     assert len(clockwork.heap) == 0
 
 
 def test_a_wheel_that_stood_still_for_long_asks_in_time_again(clockwork: Clockwork) -> None:
-    clockwork.wheel.watch(Item(clockwork), 1003)
+    clockwork.wheel.watch(Item(), 1003)
     clockwork.pass_slowly(10)
     clockwork.now += 5000
-    item = Item(clockwork)
+    item = Item()
     clockwork.wheel.watch(item, clockwork.now + 2)
     clockwork.pass_slowly(5)
     assert len(item.asked) == 1
@@ -214,14 +213,14 @@ def test_a_wheel_that_stood_still_for_long_asks_in_time_again(clockwork: Clockwo
 
 def test_a_deadline_in_the_past_is_asked_for_soon(clockwork: Clockwork) -> None:
     clockwork.now += 500
-    item = Item(clockwork)
+    item = Item()
     clockwork.wheel.watch(item, clockwork.now - 300)
     clockwork.pass_slowly(3)
     assert len(item.asked) == 1
 
 
 def test_after_a_loop_stood_still_everybody_late_is_asked(clockwork: Clockwork) -> None:
-    items = [Item(clockwork) for _ in range(50)]
+    items = [Item() for _ in range(50)]
     for number, item in enumerate(items):
         clockwork.wheel.watch(item, 1000 + number)
     clockwork.pass_time(100)
@@ -232,9 +231,9 @@ def test_one_that_fails_does_not_stop_the_wheel(clockwork: Clockwork, caplog: py
     def fail(now: float) -> float:
         raise RuntimeError("on purpose")
 
-    others = [Item(clockwork), Item(clockwork)]
+    others = [Item(), Item()]
     clockwork.wheel.watch(others[0], 1005)
-    clockwork.wheel.watch(Item(clockwork, fail), 1005)
+    clockwork.wheel.watch(Item(fail), 1005)
     clockwork.wheel.watch(others[1], 1008)
     clockwork.pass_slowly(20)
     assert [len(item.asked) for item in others] == [1, 1]
@@ -249,7 +248,7 @@ def test_one_that_is_forgotten_by_another_in_the_same_tick_is_not_asked(clockwor
             if not item.asked:
                 clockwork.wheel.forget(item)
 
-    items += [Item(clockwork, forget_the_others) for _ in range(3)]
+    items += [Item(forget_the_others) for _ in range(3)]
     for item in items:
         clockwork.wheel.watch(item, 1005)
     clockwork.pass_slowly(20)
@@ -257,7 +256,7 @@ def test_one_that_is_forgotten_by_another_in_the_same_tick_is_not_asked(clockwor
 
 
 def test_moving_a_deadline_costs_no_memory(clockwork: Clockwork) -> None:
-    item = Item(clockwork)
+    item = Item()
     for number in range(10_000):
         clockwork.wheel.watch(item, 1001 + number % 60)
     assert sum(map(len, clockwork.wheel._buckets.values())) == 1

@@ -19,14 +19,9 @@ from youku_evloop.orm import mysql as module
 @pytest.fixture(scope="module")
 def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[MariaDB]:
     """A server for these tests to kill; each leaves it running."""
-    server = MariaDB(tmp_path_factory.mktemp("mortal"))
-    try:
-        server.install()
-        server.start()
+    with MariaDB(tmp_path_factory.mktemp("mortal")) as server:
         server.create_database("mortal")
         yield server
-    finally:
-        server.close()
 
 
 @pytest.fixture

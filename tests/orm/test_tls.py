@@ -49,14 +49,9 @@ def authority(tmp_path_factory: pytest.TempPathFactory) -> Authority:
 
 @pytest.fixture(scope="module")
 def server(tmp_path_factory: pytest.TempPathFactory, authority: Authority) -> Iterator[MariaDB]:
-    server = MariaDB(tmp_path_factory.mktemp("mariadb-tls"), options=authority.options)
-    try:
-        server.install()
-        server.start()
+    with MariaDB(tmp_path_factory.mktemp("mariadb-tls"), options=authority.options) as server:
         server.create_database("tls")
         yield server
-    finally:
-        server.close()
 
 
 def test_statements_of_any_size_go_through_tls(server: MariaDB, authority: Authority) -> None:

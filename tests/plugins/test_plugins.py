@@ -16,8 +16,6 @@ from tests.support.wire import Wire, verifier_of
 from youku_evloop.errors import ExitCode
 from youku_evloop.signals import NAMES
 
-Install = Callable[..., None]
-
 FAILING = """
 import click
 from youku_evloop.signals import NAMES

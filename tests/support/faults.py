@@ -91,11 +91,6 @@ class BadLink:
         for sock in [self._listener, *self._sockets]:
             sock.close()
 
-    @property
-    def breaks(self) -> int:
-        """How many connections were broken."""
-        return sum(count for fault, count in self.met.items() if fault in BREAKING)
-
     def _start(self, fn: Callable[..., None], *args: object) -> None:
         thread = threading.Thread(target=fn, args=args, name="bad link")
         self._threads.append(thread)

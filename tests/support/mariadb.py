@@ -10,6 +10,7 @@ import subprocess
 import tempfile
 import time
 from pathlib import Path
+from typing import Self
 
 import pymysql
 
@@ -42,7 +43,10 @@ def _program(name: str) -> str:
 
 
 class MariaDB:
-    """One server. `kill` is kill -9; `stop` is orderly; `start` after either brings back the same data and port."""
+    """One server. `kill` is kill -9; `stop` is orderly; `start` after either brings back the same data and port.
+
+    `with` makes and starts one, and ends it.
+    """
 
     def __init__(self, directory: Path | None = None, *, durable: bool = False, options: tuple[str, ...] = ()) -> None:
         self._own = directory is None
@@ -54,6 +58,18 @@ class MariaDB:
         self.options = options
         self._usual = (*SMALL, *(() if durable else QUICK))
         self._process: subprocess.Popen[bytes] | None = None
+
+    def __enter__(self) -> Self:
+        try:
+            self.install()
+            self.start()
+        except BaseException:
+            self.close()
+            raise
+        return self
+
+    def __exit__(self, *problem: object) -> None:
+        self.close()
 
     def install(self) -> None:
         """Make the data directory; takes a few seconds."""

@@ -100,13 +100,8 @@ def test_a_query_that_sleeps_a_second_delays_no_ping(mysql_url: str) -> None:
 @pytest.fixture(scope="module")
 def mariadb_of_ours(tmp_path_factory: pytest.TempPathFactory) -> Iterator[MariaDB]:
     """A MariaDB for these tests alone: they stop it."""
-    server = MariaDB(tmp_path_factory.mktemp("own-mariadb"))
-    try:
-        server.install()
-        server.start()
+    with MariaDB(tmp_path_factory.mktemp("own-mariadb")) as server:
         yield server
-    finally:
-        server.close()
 
 
 @pytest.fixture(scope="module")

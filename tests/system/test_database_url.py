@@ -133,18 +133,10 @@ def test_every_statement_is_logged_as_slow_when_told_so_without_its_values(mysql
 
 def test_the_server_speaks_tls_with_its_database(tmp_path: Path) -> None:
     authority = Authority(tmp_path / "authority")
-    server = MariaDB(tmp_path / "mariadb", options=authority.options)
     (tmp_path / "mariadb").mkdir()
-    try:
-        server.install()
-        server.start()
+    with MariaDB(tmp_path / "mariadb", options=authority.options) as server:
         url = server.create_database("private")
         server.execute("ALTER USER youku@'127.0.0.1' REQUIRE SSL")
-        running = RunningServer(tmp_path / "server", f"{url}?ssl_ca={authority.ca}")
-        running.start()
-        running.register("somebody", log_in=False)
+        with RunningServer(tmp_path / "server", f"{url}?ssl_ca={authority.ca}") as running:
+            running.register("somebody", log_in=False)
         assert server.execute("SELECT name FROM private.user") == (("somebody",),)
-        running.stop()
-    finally:
-        running.kill()
-        server.close()
