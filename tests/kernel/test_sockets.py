@@ -71,6 +71,33 @@ def test_receiving_answers_0_at_the_end(pair: Pair) -> None:
 
 
 @in_the_loop
+def test_what_comes_after_a_short_read_is_received(pair: Pair) -> None:
+    for text in (b"one", b"two", b"three"):
+        pair.loop.call_soon(pair.peer.send, text)
+        buffer = bytearray(10)
+        assert pair.sock.recv_into(buffer) == len(text)
+        pair.peer.send(text)  # unseen: nobody waits for it, nor looks
+        pair.loop.settle()
+        assert pair.sock.recv_into(buffer) == len(text)
+
+
+@in_the_loop
+def test_what_did_not_fit_is_received_without_waiting(pair: Pair) -> None:
+    pair.peer.send(b"hello")
+    assert [pair.sock.recv_into(bytearray(2)) for _ in range(3)] == [2, 2, 1]
+
+
+@pytest.mark.parametrize("is_seen", [False, True])
+@in_the_loop
+def test_the_end_that_comes_with_the_last_bytes_is_received(pair: Pair, is_seen: bool) -> None:
+    pair.peer.send(b"bye")
+    pair.peer.shutdown(socket.SHUT_WR)
+    if is_seen:
+        pair.loop.settle()
+    assert [pair.sock.recv_into(bytearray(10)) for _ in range(3)] == [3, 0, 0]
+
+
+@in_the_loop
 def test_sending_more_than_fits_waits_for_the_reader(pair: Pair) -> None:
     data = bytes(range(256)) * (PLENTY // 256)
     received = bytearray()
@@ -134,6 +161,17 @@ def test_each_wait_has_the_whole_time(pair: Pair) -> None:
         pair.loop.call_soon(pair.peer.send, b"x")
         assert pair.sock.recv_into(bytearray(1)) == 1
     pair.loop.advance(20)  # no timer of those before strikes
+
+
+@in_the_loop
+def test_a_shorter_time_is_kept_although_a_longer_one_was_set_before(pair: Pair) -> None:
+    pair.sock.settimeout(1000)
+    pair.loop.call_soon(pair.peer.send, b"x")
+    pair.sock.recv_into(bytearray(10))
+    pair.sock.settimeout(1)
+    pair.loop.spawn(pair.loop.advance, 1)
+    with pytest.raises(TimeoutError):
+        pair.sock.recv_into(bytearray(10))
 
 
 @in_the_loop

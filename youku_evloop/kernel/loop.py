@@ -104,6 +104,10 @@ class Loop:
         """Call it in the loop's next step."""
         self._soon.append((fn, args))
 
+    def time(self) -> float:
+        """The loop's clock, in seconds; `now` is what it was at the beginning of the turn."""
+        return self._clock()
+
     def call_later(self, delay: float, fn: Callable[..., object], *args: Any) -> Timer:
         """Call it in `delay` seconds, counted from now and not from the beginning of the turn."""
         return self._timers.add(self._clock() + delay, fn, *args)

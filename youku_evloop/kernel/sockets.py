@@ -4,7 +4,12 @@ It has what `pymysql` asks of a socket (`settimeout`, `makefile("rb")`, `sendall
 driver written for blocking sockets runs unchanged in a task. One task uses it at a time, as with any socket.
 
 The descriptor is watched once, edge-triggered, for both directions: a wait costs no system call, only a switch. That
-is sound because every operation is tried first and waits only after EAGAIN, so an edge can never be missed.
+is sound because whoever waits has tried first and got EAGAIN, or less than there was room for, which says the same
+without another call (epoll(7)): what comes from then on makes an edge of its own. Only the end of the stream may have
+come together with the last bytes, in one edge; after that one, every operation is tried.
+
+A limit of time is one timer, which stays from one wait to the next: almost none ever takes so long, and a timer for
+each wait costs more than the wait.
 """
 
 from __future__ import annotations
@@ -15,16 +20,15 @@ import os
 import select
 import socket
 from enum import Enum
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Any, Final
 
 from greenlet import getcurrent, greenlet
 
 from youku_evloop.kernel.loop import EDGE, READ, WRITE
 
 if TYPE_CHECKING:
-    from _typeshed import WriteableBuffer
-
     from youku_evloop.kernel.loop import Loop
+    from youku_evloop.kernel.timers import Timer
 
 READ_BUFFER: Final = 16 * 1024
 """Bytes buffered by `makefile`: a page of rows in one system call."""
@@ -33,6 +37,7 @@ STILL_CONNECTING: Final = (errno.EINPROGRESS, errno.EALREADY)
 CONNECTED: Final = (0, errno.EISCONN)
 
 BROKEN: Final = select.EPOLLERR | select.EPOLLHUP
+ENDING: Final = select.EPOLLRDHUP | BROKEN
 
 
 class Wakeup(Enum):
@@ -51,6 +56,10 @@ class CooperativeSocket:
         self._loop = loop
         self._sock = sock
         self._timeout: float | None = None
+        self._deadline = 0.0
+        self._timer: Timer | None = None
+        self._is_drained = False
+        self._is_ending = False
         self._waiting: greenlet | None = None
         self._wanted = 0
         loop.watch(sock.fileno(), READ | WRITE | EDGE, self._on_ready)
@@ -94,17 +103,29 @@ class CooperativeSocket:
         """The descriptor; -1 once closed."""
         return self._sock.fileno()
 
-    def recv_into(self, buffer: WriteableBuffer) -> int:
+    def recv_into(self, buffer: bytearray | memoryview) -> int:
         """Wait for bytes and put them into `buffer`; 0 at the end of the stream."""
+        if self._is_drained:
+            self._wait(READ)
         while True:
             try:
-                return self._sock.recv_into(buffer)
+                count = self._sock.recv_into(buffer)
             except BlockingIOError:
                 self._wait(READ)
+            else:
+                self._is_drained = count < len(buffer) and not self._is_ending
+                return count
 
     def sendall(self, data: bytes | bytearray | memoryview) -> None:
         """Send everything."""
-        view = memoryview(data)
+        try:
+            sent = self._sock.send(data)
+        except BlockingIOError:
+            sent = 0
+        if sent < len(data):
+            self._send_rest(memoryview(data)[sent:])
+
+    def _send_rest(self, view: memoryview) -> None:
         while view:
             try:
                 view = view[self._sock.send(view) :]
@@ -122,26 +143,48 @@ class CooperativeSocket:
         if self._sock.fileno() >= 0:
             self._loop.unwatch(self._sock.fileno())
             self._sock.close()
+            if self._timer is not None:
+                self._timer.cancel()
             self._loop.call_soon(self._resume, Wakeup.CLOSED)
 
     def _wait(self, wanted: int) -> None:
         if self._sock.fileno() < 0:
             raise OSError(errno.EBADF, "the socket was closed")
-        timeout = self._timeout
-        timer = None if timeout is None else self._loop.call_later(timeout, self._resume, Wakeup.TIMED_OUT)
+        if self._timeout is not None:
+            self._limit(self._timeout)
         self._waiting, self._wanted = getcurrent(), wanted | BROKEN
         try:
             why: Wakeup = self._loop.tasks.wait()
         finally:
             self._waiting = None
-            if timer is not None:
-                timer.cancel()
         if why is Wakeup.TIMED_OUT:
-            raise TimeoutError(f"nothing happened on the socket for {timeout} s")
+            raise TimeoutError(f"nothing happened on the socket for {self._timeout} s")
         if why is Wakeup.CLOSED:
             raise OSError(errno.EBADF, "the socket was closed while a task waited for it")
 
+    def _limit(self, seconds: float) -> None:
+        """The wait that begins now ends by then."""
+        self._deadline = self._loop.time() + seconds
+        timer = self._timer
+        if timer is not None and timer.when > self._deadline:  # of a longer limit
+            timer.cancel()
+            timer = None
+        if timer is None:
+            self._timer = self._loop.call_later(seconds, self._on_time)
+
+    def _on_time(self) -> None:
+        self._timer = None
+        left = self._deadline - self._loop.time()
+        if self._waiting is None:
+            return
+        if left > 0:  # it is another wait than that for which the timer was made
+            self._timer = self._loop.call_later(left, self._on_time)
+        else:
+            self._resume(Wakeup.TIMED_OUT)
+
     def _on_ready(self, events: int) -> None:
+        self._is_drained = False
+        self._is_ending = self._is_ending or bool(events & ENDING)
         if events & self._wanted:
             self._resume(Wakeup.READY)
 
@@ -158,7 +201,7 @@ class _RawReader(io.RawIOBase):
     def readable(self) -> bool:
         return True
 
-    def readinto(self, buffer: WriteableBuffer) -> int:
+    def readinto(self, buffer: Any) -> int:
         return self._sock.recv_into(buffer)
 
 

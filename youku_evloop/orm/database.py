@@ -172,14 +172,16 @@ class Database:
             raise
 
     def _alone(self, sql: str, values: Sequence[Raw], write: bool, raw: bool) -> Result:
-        with self._borrowed(write) as link:
-            try:
-                link.tainted = raw
-                return self.timed(link, sql, values)
-            except Exception as error:
-                if write and _unknown(error):
-                    raise OutcomeUnknown(f"a write was broken off: {error}") from error
-                raise
+        link = self._borrow(write)
+        try:
+            link.tainted = raw
+            return self.timed(link, sql, values)
+        except Exception as error:
+            if write and _unknown(error):
+                raise OutcomeUnknown(f"a write was broken off: {error}") from error
+            raise
+        finally:
+            self._give_back(link, write)
 
     def _read(self, link: Link, visit: Visit[Any]) -> None:
         link.begin(write=False)
@@ -212,19 +214,29 @@ class Database:
 
     @contextmanager
     def _borrowed(self, write: bool) -> Iterator[Link]:
-        """A connection; for a write to SQLite, also the right to be the only writer."""
-        gate = self.writer if write else None
-        if gate is not None:
-            gate.enter(self._pool_wait)
+        link = self._borrow(write)
         try:
-            link = self._pool.take()
-            try:
-                yield link
-            finally:
-                self._pool.give(link)  # which rolls back what was not committed
+            yield link
         finally:
-            if gate is not None:
-                gate.leave()
+            self._give_back(link, write)
+
+    def _borrow(self, write: bool) -> Link:
+        """A connection; for a write to SQLite, also the right to be the only writer."""
+        if not write or self.writer is None:
+            return self._pool.take()
+        self.writer.enter(self._pool_wait)
+        try:
+            return self._pool.take()
+        except BaseException:
+            self.writer.leave()
+            raise
+
+    def _give_back(self, link: Link, write: bool) -> None:
+        try:
+            self._pool.give(link)  # which rolls back what was not committed
+        finally:
+            if write and self.writer is not None:
+                self.writer.leave()
 
     def timed(self, link: Link, sql: str, values: Sequence[Raw] = ()) -> Result:
         """Run a statement; one that takes long is logged, without its values: they belong to users."""

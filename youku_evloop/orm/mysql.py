@@ -141,6 +141,8 @@ class MysqlLink(Link):
     def __init__(self, backend: MysqlBackend, host: Host, connection: Any) -> None:
         super().__init__(backend.runtime.now())
         self._backend, self._host, self._connection = backend, host, connection
+        self._silence = select.poll()
+        self._silence.register(connection._sock.fileno(), select.POLLIN)
         self._set_timeout(backend.answer_timeout)
 
     def execute(self, sql: str, values: Sequence[Raw] = ()) -> Result:
@@ -177,9 +179,7 @@ class MysqlLink(Link):
     def usable(self, idle: float) -> bool:
         """Opened since its host failed last; silent, for between statements a server has only goodbye to say; and,
         if idle for long, answering."""
-        poll = select.poll()
-        poll.register(self._connection._sock.fileno(), select.POLLIN)
-        if self.opened < self._host.failed_at or poll.poll(0):
+        if self.opened < self._host.failed_at or self._silence.poll(0):
             return False
         if idle > PING_AFTER:
             try:

@@ -112,7 +112,7 @@ class QuickConnection(Connection):
                 raise OperationalError(CR.CR_SERVER_LOST, message) from error
             least -= len(part)
             parts.append(part)
-        return b"".join(parts)
+        return parts[0] if len(parts) == 1 else b"".join(parts)
 
 
 class Answer:
