@@ -17,7 +17,8 @@ from typing import Any
 import pytest
 
 from client_cli.main import run
-from tests.client.peer import TOKEN, Peer
+from tests.client.peer import Peer
+from tests.client.talk import TOKEN
 from tests.support.server import CHECKOUT, LIMIT, plain_environment
 
 YOUKU = (sys.executable, "-m", "client_cli")

@@ -12,7 +12,8 @@ import pytest
 from client_cli.client import Client
 from client_cli.login import FEWEST_ROUNDS, verifier
 from tests.client.command import Command
-from tests.client.peer import TOKEN, Peer
+from tests.client.peer import Peer
+from tests.client.talk import TOKEN
 
 
 @pytest.fixture

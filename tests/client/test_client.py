@@ -7,7 +7,8 @@ import pytest
 import client_cli
 import youku_evloop
 from client_cli.client import Client
-from tests.client.peer import TOKEN, HangUp, Peer
+from tests.client.peer import Peer
+from tests.client.talk import TOKEN, HangUp
 from youku_evloop.errors import BrokenFrame, NotFound, NotLoggedIn, Unavailable, Unreachable
 
 

@@ -11,7 +11,8 @@ from typing import Any
 import pytest
 
 from tests.client.command import YOUKU, Command, environment_of
-from tests.client.peer import LATER, Peer
+from tests.client.peer import Peer
+from tests.client.talk import LATER
 from youku_evloop.errors import ExitCode, PaymentRequired, WaitRequired
 
 DATA = b"moving pictures" * 10_000

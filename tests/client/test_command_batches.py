@@ -13,7 +13,8 @@ from typing import Any
 import pytest
 
 from tests.client.command import YOUKU, Command, environment_of, on_a_terminal
-from tests.client.peer import LATER, TIME, Peer
+from tests.client.peer import Peer
+from tests.client.talk import LATER, TIME
 from tests.support.server import LIMIT
 from youku_evloop.errors import ExitCode, NoSpace
 

@@ -15,7 +15,8 @@ import pytest
 
 from client_cli.shells import typed_word
 from tests.client.command import YOUKU, environment_of
-from tests.client.peer import HangUp, Peer
+from tests.client.peer import Peer
+from tests.client.talk import HangUp
 from tests.support.server import LIMIT
 
 TITLES = ("big.mkv", "Rome: the film, part 2", "A holiday in Rome.avi", "西游记 第一集", "2012", 'it\'s "5" $ *')

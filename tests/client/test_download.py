@@ -13,7 +13,8 @@ from hypothesis import strategies as st
 
 from client_cli.client import Client
 from client_cli.progress import Phase, Progress
-from tests.client.peer import TOKEN, Peer
+from tests.client.peer import Peer
+from tests.client.talk import TOKEN
 from youku_evloop.errors import BadRequest, Conflict, Forbidden, IntegrityFailure, NoSpace, NotFound
 
 DATA = os.urandom(3_000_000)

@@ -12,7 +12,8 @@ from client_cli import login as login_module
 from client_cli.client import Client
 from client_cli.login import canonical_name, verifier
 from tests.client.command import Command
-from tests.client.peer import TOKEN, Conversation, Peer
+from tests.client.peer import Peer
+from tests.client.talk import TOKEN, Conversation
 from youku_evloop.errors import BadRequest, LoginFailed, NameTaken, YoukuError
 
 FEW_ROUNDS = 4096

@@ -18,7 +18,8 @@ from client_cli.hashing import RunningHash
 from client_cli.pace import SLOWEST_RATE, Pacer, shared_pacer
 from client_cli.progress import Phase, Progress
 from client_cli.ranges import SMALLEST_PIECE, Range, RangeRecord, pieces_of
-from tests.client.peer import TOKEN, Peer
+from tests.client.peer import Peer
+from tests.client.talk import TOKEN
 from tests.support.server import LIMIT
 from youku_evloop.errors import BadRequest, IntegrityFailure, NoSpace, Unreachable
 

@@ -12,7 +12,8 @@ from hypothesis import strategies as st
 
 from client_cli.client import Client
 from client_cli.progress import Phase, Progress
-from tests.client.peer import TOKEN, HangUp, Peer
+from tests.client.peer import Peer
+from tests.client.talk import TOKEN, HangUp
 from youku_evloop.errors import BadRequest, IntegrityFailure, NoSpace, Unavailable, WrongOffset
 
 DATA = os.urandom(7_000_000)

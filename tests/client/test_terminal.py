@@ -12,7 +12,8 @@ from typing import Any
 
 from client_cli import text
 from tests.client.command import YOUKU, Command, environment_of, on_a_terminal
-from tests.client.peer import HangUp, Peer
+from tests.client.peer import Peer
+from tests.client.talk import HangUp
 from youku_evloop.errors import ExitCode
 
 DATA = b"moving pictures" * 10_000

@@ -16,7 +16,8 @@ from client_cli.client import Client
 from client_cli.pace import SegmentSize
 from client_cli.progress import Phase, Progress
 from client_cli.source import Source
-from tests.client.peer import HangUp, Peer
+from tests.client.peer import Peer
+from tests.client.talk import HangUp
 from youku_evloop.errors import (
     BadRequest,
     Conflict,
