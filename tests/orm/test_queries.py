@@ -299,6 +299,26 @@ def titles_of(query: orm.Query[Book]) -> str:
     return " ".join(book.title for book in query.all())
 
 
+def test_changes_are_made_once_too_however_they_are_given(library: dict[str, Author]) -> None:
+    of_title = Book.select(title=orm.Given("title"))
+    assert of_title.given(title="a0").update(price=7, author=library["ben"]) == 1
+    assert of_title.given(title="a1").update(price=8, author=library["ben"]) == 1
+    assert of_title.given(title="a2").update(price=Book.price + 1) == 1
+    assert of_title.given(title="a3").where(price=1).update(price=9) == 0
+    assert of_title.given(title="a4").delete() == 1
+    assert Book.select().order_by(Book.title).columns(Book.title, Book.price).rows() == [
+        ("a0", 7),
+        ("a1", 8),
+        ("a2", 21),
+        ("a3", 30),
+        ("b0", 10),
+    ]
+    with pytest.raises(orm.ModelError, match="no field 'prise'"):
+        of_title.given(title="a0").update(prise=1)
+    with pytest.raises(orm.FieldError, match="needs a value"):
+        of_title.given(title="a0").update(price=None)
+
+
 @pytest.mark.parametrize("given", [{}, {"leest": 1}])
 def test_a_value_that_is_not_given_is_asked_for(database: orm.Database, given: dict[str, int]) -> None:
     with pytest.raises(orm.ModelError, match="given\\(least="):

@@ -141,8 +141,7 @@ def _moment(value: datetime) -> Raw:
     return timestamp(value)
 
 
-def _json(value: object) -> Raw:
-    return json.dumps(value, ensure_ascii=False, separators=(",", ":"), allow_nan=False)
+_json: Callable[[object], Raw] = json.JSONEncoder(ensure_ascii=False, separators=(",", ":"), allow_nan=False).encode
 
 
 Integer: Kind[int] = Kind(int, "INT", "INTEGER", _integer, within=range(-(2**31), 2**31))

@@ -19,7 +19,7 @@ from .runtime import Runtime, Waiter
 T = TypeVar("T")
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)  # not frozen: one is made for every statement, and that would take four times as long
 class Result:
     """What a statement gave: rows of a query; matched or inserted rows, and the last number given, of a write."""
 

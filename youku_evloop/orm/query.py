@@ -4,6 +4,7 @@ one of `all`, `first`, `get`, `rows`, `count`, `exists`, `iterate`, `update`, `d
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from functools import lru_cache
 from types import MappingProxyType
 from typing import Any, Generic, Self, TypeVar
 
@@ -43,14 +44,15 @@ class Query(Compilable, Generic[M]):
     _offset = 0
     _distinct = _for_update = False
     _given: Mapping[str, Any] = MappingProxyType({})
-    _made: tuple[str, list[Any]] | None = None  # the statement, once it has been made
+    _made: tuple[str, list[Any]] | None = None  # the SELECT, once it has been made
+    _places: Self | None = None  # the query whose places were given their values
 
     def __init__(self, table: Table) -> None:
         self._table = table
 
     def _with(self, **changes: Any) -> Self:
         query = object.__new__(type(self))
-        query.__dict__ = {**self.__dict__, "_made": None, **changes}
+        query.__dict__ = {**self.__dict__, "_made": None, "_places": None, **changes}
         return query
 
     # steps
@@ -99,8 +101,8 @@ class Query(Compilable, Generic[M]):
     def given(self, **values: Any) -> Self:
         """The same statement, made only once, with these values in the places that `orm.Given(name)` keeps for them."""
         if self._made is None:
-            self._made = self._make()
-        return self._with(_made=self._made, _given=values)
+            self._made, self._places = self._make(), self
+        return self._with(_made=self._made, _places=self._places, _given=values)
 
     def after(self, last: M | Sequence[Any] | None) -> Self:
         """What follows `last` in this query's order: an object, or the values it is ordered by; None: from the start.
@@ -178,25 +180,37 @@ class Query(Compilable, Generic[M]):
 
     def update(self, **values: Any) -> int:
         """Set columns, to values or expressions (`count=Movie.count + 1`); how many rows were matched."""
-        return self._change(f"UPDATE `{self._table.name}`", *assignments(self._table, values)) if values else 0
+        if not values:
+            return 0
+        columns = self._table.by_column(values)
+        if self._places is None or any(isinstance(value, Expression) for value in columns.values()):
+            return self._change(*self._changing(_update(self._table), *assignments(self._table, columns)))
+        text, parameters = _update_made_once(self._places, tuple(columns))
+        stored = [self._table.fields[name].store(value) for name, value in columns.items()]
+        return self._change(text, [*stored, *parameters[len(stored) :]])
 
     def delete(self) -> int:
         """How many rows were deleted."""
-        return self._change(f"DELETE FROM `{self._table.name}`")
+        return self._change(*self._changing(f"DELETE FROM `{self._table.name}`"))
 
-    def _change(self, verb: str, *assigned: Expression[Any]) -> int:
+    def _changing(self, verb: str, *assigned: Expression[Any]) -> tuple[str, list[Any]]:
         if self._joins or self._groups or self._offset or self._limit is not None:
             raise ModelError("update() and delete() take conditions only: no joins, groups or limits")
         out = Statement({self._table: self._table.name}).add(verb).join(" SET ", ", ", assigned)
-        out.join(" WHERE ", " AND ", self._where)
-        return current_database().perform(*out.finish(), write=True, table=self._table).count
+        return out.join(" WHERE ", " AND ", self._where).finish()
+
+    def _change(self, text: str, parameters: Sequence[Any]) -> int:
+        return current_database().perform(text, self._filled(parameters), write=True, table=self._table).count
 
     # the statement
 
     def sql(self) -> tuple[str, list[Raw]]:
         """The SELECT and its parameters."""
-        text, values = self._made or self._make()
-        return text, [self._value_of(value) if type(value) is Given else value for value in values]
+        text, parameters = self._made or self._make()
+        return text, self._filled(parameters)
+
+    def _filled(self, parameters: Sequence[Any]) -> list[Raw]:
+        return [self._value_of(value) if type(value) is Given else value for value in parameters]
 
     def _value_of(self, place: Given) -> Raw:
         if place.name not in self._given:
@@ -277,6 +291,16 @@ def load(table: Table, row: tuple[Any, ...]) -> Any:
             except (LookupError, ValueError):
                 raise table.fields[name].error(value, "holds what cannot be read") from None
     return loaded
+
+
+def _update(table: Table) -> str:
+    return f"UPDATE `{table.name}`"
+
+
+@lru_cache(maxsize=128)
+def _update_made_once(query: Query[Any], names: tuple[str, ...]) -> tuple[str, list[Any]]:
+    """An UPDATE of these columns: its parameters begin with a place for the value of each."""
+    return query._changing(_update(query._table), *[Operation(f"`{name}` = ", Given(name)) for name in names])
 
 
 def assignments(table: Table, values: Mapping[str, Any]) -> list[Expression[Any]]:

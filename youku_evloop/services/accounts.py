@@ -42,6 +42,7 @@ KEY_SIZE: Final = 32
 TOKEN_BYTES: Final = 32
 SLIDE_AFTER: Final = timedelta(hours=1)
 """A session's expiry moves at most this often, so that using a token costs no write."""
+OF_TOKEN: Final = Session.select(token_hash=orm.Given("token_hash")).join(Session.user).limit(1)
 
 
 @dataclass(frozen=True, slots=True)
@@ -250,7 +251,7 @@ def open_session(user: User, lifetime: timedelta, address: str = "") -> tuple[st
 
 def resume(token: str) -> tuple[User, Session]:
     """The session of a token; raises `NotLoggedIn`, `AccountLocked`."""
-    session = Session.select(token_hash=_token_hash(token)).join(Session.user).first()
+    session = OF_TOKEN.given(token_hash=_token_hash(token)).first()
     now = orm.utcnow()
     if session is None or session.expire_time <= now:
         raise NotLoggedIn("The session is over or was revoked: log in again.")

@@ -33,6 +33,15 @@ HASHED_AT_ONCE: Final = 64 * 1024 * 1024
 
 Ranges = list[list[int]]
 
+MOVIE: Final = Movie.select(id=orm.Given("id")).limit(1)
+LAST_RECORD: Final = (
+    DownloadRecord.select(user_id=orm.Given("user"), movie_id=orm.Given("movie"))
+    .order_by(DownloadRecord.id.desc())
+    .limit(1)
+)
+
+UNCHANGED_RECORD: Final = DownloadRecord.select(id=orm.Given("id"), bytes_sent=orm.Given("bytes_sent"))
+
 
 @dataclass(frozen=True, slots=True)
 class Range:
@@ -150,7 +159,7 @@ def _present(who: Caller, movie_id: int, movie: Movie | None) -> Movie:
 
 
 def _readable(who: Caller, movie_id: int) -> Movie:
-    movie = _present(who, movie_id, Movie.select(id=movie_id).first())
+    movie = _present(who, movie_id, MOVIE.given(id=movie_id).first())
     if movie.is_free or who.is_admin or purchases.has_bought(who.id, movie_id):
         return movie
     price = shown.vip_price(movie) if vip.is_vip(who.id) else shown.price(movie)
@@ -223,8 +232,7 @@ def _record(library: Library, who: Caller, movie: Movie, offset: int) -> Downloa
 
     One that is over only by our own account goes on for a while: what was sent last may not have arrived.
     """
-    mine = DownloadRecord.select(user_id=who.id, movie_id=movie.id)
-    record = mine.order_by(DownloadRecord.id.desc()).first()
+    record = LAST_RECORD.given(user=who.id, movie=movie.id).first()
     return record if record is not None and _goes_on(record, offset, library.now()) else None
 
 
@@ -248,7 +256,7 @@ def _add(record: DownloadRecord, size: int, offset: int, sent: int) -> bool | No
     """Whether every byte has been sent; None where the record has changed since it was read, and nothing was added."""
     ranges = merged([*(record.ranges or []), [offset, offset + sent]])
     completed = record.completed or ranges == [[0, size]]
-    unchanged = DownloadRecord.select(id=record.id, bytes_sent=record.bytes_sent)
+    unchanged = UNCHANGED_RECORD.given(id=record.id, bytes_sent=record.bytes_sent)
     changes = {"bytes_sent": record.bytes_sent + sent, "ranges": ranges, "completed": completed}
     return completed if unchanged.update(**changes) else None
 

@@ -270,4 +270,4 @@ class Store:
     def _blob_path(self, digest: str) -> Path:
         if not _HASH.fullmatch(digest):
             raise ValueError(f"not a hash: {digest!r}")
-        return self._blobs / digest[:2] / digest
+        return self._blobs.joinpath(digest[:2], digest)
