@@ -13,7 +13,7 @@ from client_cli.client import Client
 from client_cli.login import canonical_name, verifier
 from tests.client.command import Command
 from tests.client.peer import Peer
-from tests.client.talk import TOKEN, Conversation
+from tests.client.talk import HANDLERS, TOKEN, Conversation
 from youku_evloop.errors import BadRequest, LoginFailed, NameTaken, YoukuError
 
 FEW_ROUNDS = 4096
@@ -123,7 +123,7 @@ def test_errors_of_the_exchange_are_of_our_tree(stranger: Client) -> None:
 def _replace(
     monkeypatch: pytest.MonkeyPatch, op: str, handler: Callable[[Conversation, int, str], dict[str, Any]]
 ) -> None:
-    monkeypatch.setitem(__import__("tests.client.peer", fromlist=["HANDLERS"]).HANDLERS, op, handler)
+    monkeypatch.setitem(HANDLERS, op, handler)
 
 
 def test_a_server_that_asks_for_fewer_rounds_than_before_is_warned_of(
