@@ -291,8 +291,11 @@ class Line:
             self._hung_up = True
         if events & READ or self._hung_up:
             self._missed = True
-        if self._task is not None and events & self._wanted:
-            self._task.switch(Why.READY)
+        if self._task is not None:
+            if events & self._wanted:
+                self._task.switch(Why.READY)
+        elif self._hung_up and self.at_rest and not self.is_alive():
+            self.close()  # who has said goodbye waits for that
 
     def _resume(self, why: Why) -> None:
         if self._task is not None:
