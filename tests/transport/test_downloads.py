@@ -103,6 +103,7 @@ def test_a_file_that_is_shorter_than_promised_ends_the_connection(house: House, 
     assert peer.receive()["body"] == FILE_SIZE + 1
     with pytest.raises((EOFError, ConnectionResetError)):
         peer.read(FILE_SIZE + 1)
+    house.loop.settle()
     assert workshop.sent == [FILE_SIZE]
 
 
