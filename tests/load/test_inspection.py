@@ -187,12 +187,13 @@ def test_a_command_that_keeps_the_loop_is_named_in_a_warning(start: Callable[...
     server = start(launcher=[sys.executable, "-c", SLOW])
     with server.wire() as wire:
         wire.ask("ping")
-        wire.ask("account.whoami")
-        eventually(lambda: bool(server.lines("WARNING", "the loop stood still")), "the warning")
-        (line,) = server.lines("WARNING", "the loop stood still")
-        found = re.search(r"for (\d+) ms in (\S+)", line)
-        assert found is not None
-        assert int(found[1]) >= 100 and found[2] == "account.whoami"
+
+        def named() -> list[str]:
+            wire.ask("account.whoami")  # again: only one warning a second is given, and a busy machine may have had it
+            return re.findall(r"the loop stood still for (\d+) ms in account\.whoami", server.log)
+
+        eventually(lambda: bool(named()), "the warning")
+        assert int(named()[0]) >= 100
 
 
 # -- limits

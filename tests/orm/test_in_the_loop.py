@@ -113,16 +113,18 @@ def test_the_loop_goes_on_while_a_statement_waits(loop: Loop, mysql: orm.Databas
     tasks = Tasks(loop, mysql_tables, pool_size=2)
     Counter.create(name="c")
     seen: list[str] = []
+    held = tasks.runtime.waiter()
 
     def holds() -> None:
         with tasks.database.transaction():
             Counter.select(name="c").update(count=1)
             seen.append("held")
+            held.wake()
             tasks.runtime.sleep(0.02)
             seen.append("released")
 
     def waits() -> None:
-        tasks.runtime.sleep(0.01)
+        held.wait(None)
         Counter.select(name="c").update(count=Counter.count + 1)
         seen.append("had")
 
