@@ -25,19 +25,13 @@ COMPACT_ABOVE: Final = 64
 class Timer:
     """One call in the future; made by `TimerHeap.add`."""
 
-    __slots__ = ("_heap", "args", "fn", "order", "when")
+    __slots__ = ("_heap", "args", "fn", "when")
 
-    def __init__(
-        self, heap: TimerHeap, when: float, order: int, fn: Callable[..., object], args: tuple[Any, ...]
-    ) -> None:
+    def __init__(self, heap: TimerHeap, when: float, fn: Callable[..., object], args: tuple[Any, ...]) -> None:
         self.when = when
-        self.order = order
         self.fn: Callable[..., object] | None = fn
         self.args = args
         self._heap = heap
-
-    def __lt__(self, other: Timer) -> bool:
-        return (self.when, self.order) < (other.when, other.order)
 
     def cancel(self) -> None:
         """Make it never happen; harmless when it has happened already."""
@@ -52,7 +46,7 @@ class TimerHeap:
     __slots__ = ("_cancelled", "_heap", "_made")
 
     def __init__(self) -> None:
-        self._heap: list[Timer] = []
+        self._heap: list[tuple[float, int, Timer]] = []  # tuples compare without a function of Python's
         self._made = 0
         self._cancelled = 0
 
@@ -62,22 +56,22 @@ class TimerHeap:
     def add(self, when: float, fn: Callable[..., object], *args: Any) -> Timer:
         """A timer for `fn(*args)` at `when` (seconds of the loop's clock)."""
         self._made += 1
-        timer = Timer(self, when, self._made, fn, args)
-        heapq.heappush(self._heap, timer)
+        timer = Timer(self, when, fn, args)
+        heapq.heappush(self._heap, (when, self._made, timer))
         return timer
 
     def next_time(self) -> float | None:
         """When the next live timer is due; None: there is none."""
-        while self._heap and self._heap[0].fn is None:
+        while self._heap and self._heap[0][2].fn is None:
             heapq.heappop(self._heap)
             self._cancelled -= 1
-        return self._heap[0].when if self._heap else None
+        return self._heap[0][0] if self._heap else None
 
     def due(self, now: float) -> Iterator[tuple[Callable[..., object], tuple[Any, ...]]]:
         """Take out, in order, the calls whose time has come; those added meanwhile wait for the next turn."""
         last_made = self._made
-        while (when := self.next_time()) is not None and when <= now and self._heap[0].order <= last_made:
-            timer = heapq.heappop(self._heap)
+        while (when := self.next_time()) is not None and when <= now and self._heap[0][1] <= last_made:
+            _, _, timer = heapq.heappop(self._heap)
             fn, args = timer.fn, timer.args
             timer.fn, timer.args = None, ()
             if fn is not None:
@@ -87,7 +81,7 @@ class TimerHeap:
         """Called by a timer of this heap."""
         self._cancelled += 1
         if self._cancelled > COMPACT_ABOVE and self._cancelled * 2 > len(self._heap):
-            self._heap = [timer for timer in self._heap if timer.fn is not None]
+            self._heap = [entry for entry in self._heap if entry[2].fn is not None]
             heapq.heapify(self._heap)
             self._cancelled = 0
 
