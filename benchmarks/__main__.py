@@ -33,8 +33,6 @@ def main() -> None:
     """Parse the options and measure."""
     options = parse()
     enter_namespace()
-    if options.out:
-        options.out.mkdir(parents=True, exist_ok=True)
     with Bench(rounds=options.rounds, quick=options.quick) as bench:
         for name in options.row or ROWS:
             tables = []
@@ -42,8 +40,8 @@ def main() -> None:
                 tables.append(replace(table, goal=None) if options.quick else table)  # too little to tell
                 print(as_text(tables[-1]), flush=True)
             if options.out:
-                remember(options.out, name, tables)
-                plots.draw(options.out, tables)
+                written = [remember(options.out, name, tables), *plots.draw(options.out, tables)]
+                print(f"\nwritten to {options.out}: {', '.join(path.name for path in written)}", flush=True)
 
 
 def parse() -> argparse.Namespace:
@@ -54,11 +52,34 @@ def parse() -> argparse.Namespace:
         description=f"Measure Youku beside its peers, all rows or those named:\n\n{rows}",
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
-    parser.add_argument("row", nargs="*", choices=[[], *ROWS], metavar="ROW")
+    parser.add_argument("row", nargs="*", type=row, metavar="ROW")
     parser.add_argument("--quick", action="store_true", help="little of everything, once: whether it works at all")
-    parser.add_argument("--rounds", type=int, default=ROUNDS, help="measured rounds (default: %(default)s)")
-    parser.add_argument("--out", type=Path, metavar="DIRECTORY", help="write figures.json and plots (SVG) here")
+    parser.add_argument("--rounds", type=rounds, default=ROUNDS, help="measured rounds (default: %(default)s)")
+    parser.add_argument("--out", type=directory, help="write figures.json and plots (SVG) here", metavar="DIRECTORY")
     return parser.parse_args()
+
+
+def row(name: str) -> str:
+    """One of the rows."""
+    if name not in ROWS:
+        raise argparse.ArgumentTypeError(f"there is no {name!r}; there are {', '.join(ROWS)}")
+    return name
+
+
+def rounds(text: str) -> int:
+    """How many: one, at least."""
+    if not text.isdecimal() or int(text) < 1:
+        raise argparse.ArgumentTypeError(f"{text!r} is no number of rounds: one is the least")
+    return int(text)
+
+
+def directory(name: str) -> Path:
+    """Made where it is missing: better now than after the measuring."""
+    try:
+        Path(name).mkdir(parents=True, exist_ok=True)
+    except OSError as problem:
+        raise argparse.ArgumentTypeError(f"{name!r} cannot be made: {problem.strerror}") from None
+    return Path(name)
 
 
 def measurement(name: str) -> Callable[[Bench], Iterator[Table]]:

@@ -17,7 +17,7 @@ from statistics import median
 from typing import Final
 
 from benchmarks.crowd import library
-from benchmarks.harness import MICROSECONDS, Bench, Sample
+from benchmarks.harness import MICROSECONDS, Bench, Sample, run_alone
 from benchmarks.partners import Opening, Partner, aiohttp, all_open, youku
 from benchmarks.ping import race
 from benchmarks.tables import Goal, Table
@@ -77,7 +77,8 @@ def databases(partners: Mapping[str, Partner], bench: Bench) -> Table:
         for name, taken in race(asking, CLIENTS, count, CLIENTS, bench.rounds).items():
             cpu, seconds = each(taken, count)
             figures[f"{request['op']}, {name}"] = (cpu * MICROSECONDS, 1 / cpu, 1 / seconds)
-    return Table(f"requests of {CLIENTS} clients", ("CPU µs", "requests per CPU s", "requests per s"), figures)
+    columns = ("CPU µs", "requests per CPU s", "requests per s")
+    return Table(f"requests of {CLIENTS} clients", columns, figures, bars=columns[1])
 
 
 @contextmanager
@@ -97,3 +98,7 @@ def add_movies(count: int) -> None:
          "fingerprint": f"{number:064x}", "is_free": number % 2 == 0, "user_id": owner.id}
         for number in range(count)
     )  # fmt: skip
+
+
+if __name__ == "__main__":
+    run_alone(__file__)

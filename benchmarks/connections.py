@@ -33,7 +33,16 @@ from benchmarks.crowd import (
     quantile,
     raise_descriptor_limit,
 )
-from benchmarks.harness import MICROSECONDS, MILLISECONDS, Bench, ServerProcess, free_port, serving, youku_command
+from benchmarks.harness import (
+    MICROSECONDS,
+    MILLISECONDS,
+    Bench,
+    ServerProcess,
+    free_port,
+    run_alone,
+    serving,
+    youku_command,
+)
 from benchmarks.tables import Table
 
 ENCRYPTED: Final = 2_000
@@ -248,3 +257,7 @@ def full(bench: Bench) -> Table:
         recovery = time.perf_counter() - began
         figures = (len(crowd.socks) + 1, cpu / seconds * 100, recovery * MILLISECONDS)
     return Table("out of descriptors", ("clients", "CPU %", "recovery ms"), {"youku": figures})
+
+
+if __name__ == "__main__":
+    run_alone(__file__)

@@ -12,7 +12,7 @@ from statistics import median
 from typing import Final
 
 from benchmarks.crowd import raise_descriptor_limit
-from benchmarks.harness import BASELINE, MICROSECONDS, MILLISECONDS, Bench, Sample
+from benchmarks.harness import BASELINE, MICROSECONDS, MILLISECONDS, Bench, Sample, run_alone
 from benchmarks.partners import all_open, talkers
 from benchmarks.ping import race as race_pings
 from benchmarks.tables import Axes, Table
@@ -73,3 +73,7 @@ def sizes(bench: Bench) -> Iterator[Table]:
 def middle(samples: Mapping[str, Sequence[Sample]], scale: float) -> list[float]:
     """The medians of all contestants' CPU, times `scale`."""
     return [median(sample.cpu for sample in taken) * scale for taken in samples.values()]
+
+
+if __name__ == "__main__":
+    run_alone(__file__)

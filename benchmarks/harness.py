@@ -21,7 +21,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from types import TracebackType
-from typing import Final, Self, TypeVar
+from typing import Final, NoReturn, Self, TypeVar
 
 from benchmarks.tables import Goal, Table
 from tests.support.mariadb import MariaDB
@@ -87,6 +87,11 @@ def enter_namespace() -> None:
     prepare = 'ip link set lo up && sysctl -qw net.ipv4.tcp_congestion_control=reno && exec "$@"'
     command = ["unshare", "-n", "sh", "-c", prepare, "sh", sys.executable, "-m", "benchmarks", *sys.argv[1:]]
     os.execvp(command[0], command)
+
+
+def run_alone(file: str) -> NoReturn:
+    """What `python -m benchmarks.ROW` does, where `file` is the row's: `benchmarks/run ROW`."""
+    os.execv(Path(file).with_name("run"), ["run", Path(file).stem, *sys.argv[1:]])
 
 
 def free_port() -> int:

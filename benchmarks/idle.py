@@ -16,7 +16,7 @@ from statistics import median
 from typing import Final
 
 from benchmarks.crowd import quantile, raise_descriptor_limit
-from benchmarks.harness import MILLISECONDS, Bench
+from benchmarks.harness import MILLISECONDS, Bench, run_alone
 from benchmarks.partners import Opening, all_open, round_trips, talkers
 from benchmarks.tables import Goal, Table
 
@@ -41,7 +41,7 @@ def measure(bench: Bench) -> Iterator[Table]:
     _, alone, _, crowded = times["youku"]
     goal = Goal.at_most(UNMOVED, crowded / alone, "x the p99 that it is alone")
     columns = ("p50 alone", "p99 alone", "p50 beside", "p99 beside")
-    yield Table(f"a ping beside {clients:,} idle connections, ms", columns, times, goal)
+    yield Table(f"a ping beside {clients:,} idle connections, ms", columns, times, goal, bars="p99 beside")
 
 
 def beside(bench: Bench, name: str, opening: Opening, clients: int) -> tuple[float, ...]:
@@ -59,3 +59,7 @@ def beside(bench: Bench, name: str, opening: Opening, clients: int) -> tuple[flo
         crowd += [stack.enter_context(partner.connect()) for _ in range(clients)]
         memory = (partner.server.resident_bytes() - before) / clients / 1024
         return memory, *alone, *percentiles()
+
+
+if __name__ == "__main__":
+    run_alone(__file__)

@@ -17,7 +17,7 @@ from collections.abc import Callable, Iterator
 from contextlib import ExitStack
 from typing import Any, Final
 
-from benchmarks.harness import MILLISECONDS, Bench
+from benchmarks.harness import MILLISECONDS, Bench, run_alone
 from benchmarks.orm_contestants import Contestant, Ours, Peewee, SqlAlchemy
 from benchmarks.tables import Goal, Table
 
@@ -57,7 +57,7 @@ def table(title: str, samples: dict[str, list[tuple[float, float]]], has_goal: b
     }
     nearest = min(cpu[name] for name in cpu if name != Ours.name) / cpu[Ours.name]
     goal = Goal.at_least(1, nearest, f"x {Ours.name}, the nearest of the others") if has_goal else None
-    return Table(title, ("CPU ms", "ms", f"x {Ours.name}"), figures, goal)
+    return Table(title, ("CPU ms", "ms", f"x {Ours.name}"), figures, goal, bars="CPU ms")
 
 
 def race(contestants: list[Contestant], work: str, rounds: int) -> dict[str, list[tuple[float, float]]]:
@@ -75,3 +75,7 @@ def race(contestants: list[Contestant], work: str, rounds: int) -> dict[str, lis
             if number:
                 samples[contestant.name].append(sample)
     return samples
+
+
+if __name__ == "__main__":
+    run_alone(__file__)

@@ -18,7 +18,7 @@ from urllib.parse import unquote, urlsplit
 
 import aiomysql
 
-from benchmarks.harness import Bench
+from benchmarks.harness import Bench, run_alone
 from benchmarks.orm_contestants import CREATED, OurVideo, video
 from benchmarks.tables import Table
 from youku_evloop import orm
@@ -120,8 +120,9 @@ def measure(bench: Bench) -> Iterator[Table]:
         taken = rates(url, bench.some(QUERIES, 5), bench.rounds)
     medians = {name: statistics.median(each) for name, each in taken.items()}
     figures = {name: (rate, rate / medians["aiomysql, rows"]) for name, rate in medians.items()}
+    title = f"point selects, {CLIENTS} clients over {CONNECTIONS} connections"
     columns = ("queries per CPU s", "x aiomysql")
-    yield Table(f"point selects, {CLIENTS} clients over {CONNECTIONS} connections", columns, figures)
+    yield Table(title, columns, figures, bars=columns[0])
 
 
 def rates(url: str, queries: int, rounds: int) -> dict[str, list[float]]:
@@ -134,3 +135,7 @@ def rates(url: str, queries: int, rounds: int) -> dict[str, list[float]]:
             if number:
                 taken[name].append(CLIENTS * queries / (time.process_time() - cpu))
     return taken
+
+
+if __name__ == "__main__":
+    run_alone(__file__)

@@ -13,7 +13,7 @@ from collections.abc import Iterator, Mapping
 from functools import partial
 from typing import Final
 
-from benchmarks.harness import MICROSECONDS, Bench, Sample, compared, interleave
+from benchmarks.harness import MICROSECONDS, Bench, Sample, compared, interleave, run_alone
 from benchmarks.partners import Partner, all_open, bare_json, converse, talkers
 from benchmarks.tables import Table
 
@@ -41,3 +41,7 @@ def race(
     return interleave(
         {name: partial(converse, each, connections, count, under_way) for name, each in partners.items()}, rounds
     )
+
+
+if __name__ == "__main__":
+    run_alone(__file__)

@@ -38,14 +38,16 @@ OURS: Final = "c0"
 OTHERS: Final = ("c1", "c2", "c3", "c4", "c5")
 
 
-def draw(directory: Path, tables: Sequence[Table]) -> None:
-    """One file for each table that says how it is to be drawn, named after its title."""
+def draw(directory: Path, tables: Sequence[Table]) -> list[Path]:
+    """One file for each table that says how it is to be drawn, named after its title: which files."""
+    drawn = []
     for table in tables:
-        name = re.sub(r"\W+", "-", table.title.lower()).strip("-")
-        if table.axes:
-            (directory / f"{name}.svg").write_text(curves(table, table.axes))
-        elif table.bars:
-            (directory / f"{name}.svg").write_text(bars(table))
+        if table.axes or table.bars:
+            name = re.sub(r"\W+", "-", table.title.lower()).strip("-")
+            path = directory / f"{name}.svg"
+            path.write_text(curves(table, table.axes) if table.axes else bars(table))
+            drawn.append(path)
+    return drawn
 
 
 def curves(table: Table, axes: Axes) -> str:

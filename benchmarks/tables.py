@@ -87,10 +87,11 @@ def machine() -> dict[str, Any]:
     return {"cores": os.cpu_count(), "memory_gib": round(memory / 2**30), "python": platform.python_version()}
 
 
-def remember(directory: Path, name: str, tables: Sequence[Table]) -> None:
-    """Put a row's tables into the document of a directory; what the document has of other rows stays."""
+def remember(directory: Path, name: str, tables: Sequence[Table]) -> Path:
+    """Put a row's tables into the document of a directory; what the document has of other rows stays. Answers which."""
     path = directory / DOCUMENT
     known: dict[str, Any] = json.loads(path.read_text()) if path.exists() else {}
     measured = {"time": datetime.now(UTC).isoformat(timespec="seconds"), "machine": machine()}
     known[name] = {**measured, "tables": [asdict(table) for table in tables]}
     path.write_text(json.dumps(known, indent=1, ensure_ascii=False) + "\n")
+    return path

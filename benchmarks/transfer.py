@@ -20,7 +20,7 @@ from pathlib import Path
 from typing import Final
 
 from benchmarks.contestants import Bare, CarefulBare, Contestant, Visitor, Youku, from_the_disk
-from benchmarks.harness import Bench, Sample, ServerProcess, compared, interleave, measured
+from benchmarks.harness import Bench, Sample, ServerProcess, compared, interleave, measured, run_alone
 from benchmarks.others import installed
 from benchmarks.tables import Table
 
@@ -113,3 +113,7 @@ def measure(bench: Bench) -> Iterator[Table]:
         yield compared(f"{clients} clients download, twice", down, "s/GiB", GIB / (size * clients * 2), 1.5)
         up = race(field, many(upload, clients), bench.rounds)
         yield compared(f"{clients} clients upload", up, "s/GiB", GIB / (size * clients), 1.5)
+
+
+if __name__ == "__main__":
+    run_alone(__file__)
