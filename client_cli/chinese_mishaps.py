@@ -26,6 +26,7 @@ MISHAPS: Final[dict[str, str]] = {
     "{} is not one of {}.": "{} 不是 {} 之一。",
     "There is no command {}: did you mean {}?": "没有命令 {}：您是指 {} 吗？",
     "There is no command {}: `{}` lists them all.": "没有命令 {}：`{}` 可列出所有命令。",
+    "The server is older than this program: it has no command {} yet.": "服务器比本程序旧：还没有命令 {}。",
     "There is no command {}; docs/protocol.md lists them all.": "没有命令 {}；docs/protocol.md 列出了所有命令。",
     "This is too long to send: with all its arguments a command has {} bytes.": "内容过长，无法发送：命令连同参数最多 {} 字节。",
     "{} is no UTF-8: {} at byte {}.": "{0} 不是 UTF-8：第 {2} 字节处为 {1}。",

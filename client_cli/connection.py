@@ -289,10 +289,13 @@ class Connection:
             self._lost = True
             if self._heard:
                 raise
-            raise BrokenFrame(
-                f"{self.peer} answers, but not as a Youku server does. Check the address (--server, YOUKU_SERVER).",
-                server=self.peer,
-            ) from problem
+            raise self._stranger() from problem
+
+    def _stranger(self) -> BrokenFrame:
+        return BrokenFrame(
+            f"{self.peer} answers, but not as a Youku server does. Check the address (--server, YOUKU_SERVER).",
+            server=self.peer,
+        )
 
     def _take_event(self, event: dict[str, Any]) -> None:
         self._heard = True
@@ -302,6 +305,9 @@ class Connection:
 
     def _next_reply(self) -> dict[str, Any]:
         reply = self._replies.popleft()
+        if reply.get("ok") is not True and not isinstance(reply.get("error"), str):
+            self._lost = True
+            raise self._stranger()
         self._heard = True
         if reply.get("id") is None and not reply.get("ok"):
             self._lost = True

@@ -19,7 +19,7 @@ from client_cli import __version__, text
 from client_cli.app import App
 from client_cli.framework import YoukuGroup
 from client_cli.output import Form
-from youku_evloop.errors import Ambiguous, BadRequest, ExitCode, Interrupted, YoukuError
+from youku_evloop.errors import Ambiguous, BadRequest, ExitCode, Interrupted, UnknownCommand, YoukuError
 
 COMMANDS: Final = {
     "register": "client_cli.commands.accounts:register",
@@ -136,6 +136,10 @@ def _invoke(app: App, arguments: Sequence[str]) -> int:
         return _report(app, Interrupted("Stopped."), wants_json)
     except click.ClickException as problem:
         return _report(app, BadRequest(_usage_message(problem)), wants_json)
+    except UnknownCommand as error:
+        if (op := error.facts.get("op")) not in arguments:  # nobody typed it: this program took it for granted
+            error = UnknownCommand(f"The server is older than this program: it has no command {op!r} yet.", op=op)
+        return _report(app, error, wants_json)
     except YoukuError as error:
         return _report(app, error, wants_json)
     except OSError as problem:

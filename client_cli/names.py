@@ -27,14 +27,20 @@ NO_TITLE: Final = frozenset({"Cc", "Cs", "Zl", "Zp"})
 """Categories of characters that a title may not have."""
 
 
+UNSEEN: Final = frozenset({"Cf", "Mn", "Me", "Zs"})
+"""Categories of which a title must not have nothing else: formats, marks on a letter before, blanks."""
+
+
 def title_from(path: Path) -> str:
     """A title for the file at `path`: its name, without what a title may not have."""
-    return _without_controls(readable(path.name)).strip()[:MAX_TITLE] or "untitled"
+    title = _without_controls(readable(path.name)).strip()[:MAX_TITLE]
+    return title if is_title(title) else "untitled"
 
 
 def is_title(text: str) -> bool:
     """Whether the protocol takes it as a title."""
-    return 1 <= len(text) <= MAX_TITLE and not any(unicodedata.category(mark) in NO_TITLE for mark in text)
+    kinds = {unicodedata.category(mark) for mark in text}
+    return len(text) <= MAX_TITLE and kinds.isdisjoint(NO_TITLE) and not kinds <= UNSEEN
 
 
 def readable(name: str | Path) -> str:

@@ -259,3 +259,12 @@ def test_what_nobody_foresaw_is_one_line_unless_somebody_debugs(
     assert said.code == ExitCode.FAILURE
     assert said.err == "youku: Something went wrong that nobody foresaw: ZeroDivisionError: division by zero\n"
     assert "Traceback" in command("ping", "--debug").err
+
+
+def test_what_an_older_server_does_not_know_yet_is_no_mistake_of_the_person(command: Command) -> None:
+    said = command("vip")
+    assert (said.code, said.err) == (
+        ExitCode.USAGE,
+        "youku: The server is older than this program: it has no command 'vip.show' yet.\n",
+    )
+    assert "There is no command 'vip.show'" in command("api", "vip.show").err

@@ -160,6 +160,8 @@ def test_the_answer_to_another_question_is_not_taken(other_end: OtherEnd) -> Non
         (b"HTTP/1.1 400 Bad Request\r\n\r\n", BrokenFrame, "not as a Youku server"),
         (b"SSH-2.0-OpenSSH_9.2\r\n", BrokenFrame, "not as a Youku server"),
         (b"\x00\x00\x00\x02[]", BrokenFrame, "not as a Youku server"),
+        (b"\x00\x00\x00\x02{}", BrokenFrame, "not as a Youku server"),
+        (b'\x00\x00\x00\x0f{"id":1,"ok":1} ', BrokenFrame, "not as a Youku server"),
         (b"", Unreachable, "without a word"),
     ],
 )

@@ -138,6 +138,7 @@ def test_a_long_title_keeps_its_extension() -> None:
 def test_a_file_name_becomes_a_title() -> None:
     assert title_from(Path("/videos/holiday.avi")) == "holiday.avi"
     assert title_from(Path("a\nb.avi")) == "a_b.avi"
+    assert title_from(Path("\u200b\u3000")) == "untitled"
     assert title_from(Path("caf\udce9.avi")) == "caf\ufffd.avi"
     assert len(title_from(Path("x" * 250))) == 200
 

@@ -138,6 +138,13 @@ def test_titles_that_hardly_differ_are_two_titles_on_both_databases(server: Runn
         assert len(movies) == len(titles)
 
 
+def test_a_title_has_something_to_see(server: RunningServer, admin: Person, make_file: MakeFile) -> None:
+    file = make_file(1000)
+    for nothing in ("\u200b", "\u3000 ", "\u0301", "\ufeff\u202e"):
+        assert "the title" in admin.fail(ExitCode.USAGE, "upload", file, "--title", nothing)["message"]
+    assert admin.do("upload", file, "--title", "\u200b。")["failed"] == []
+
+
 ADMINISTRATORS: Final[dict[str, dict[str, Any]]] = {
     "movie.delete": {"movie": 1},
     "upload.create": {"name": "x", "size": 1, "fingerprint": HASH},

@@ -93,7 +93,8 @@ def as_error(problem: Exception) -> YoukuError:
         case orm.OrmError():
             return Unavailable(f"The database does not work: {problem}. Check --database and whether it runs.")
         case OSError():
-            return Unavailable(f"{problem.strerror or problem}: {problem.filename or 'see above'}.")
+            place = f": {problem.filename}" if problem.filename else ""
+            return Unavailable(f"{problem.strerror or problem}{place}.")
     return YoukuError(
         f"Something went wrong that nobody foresaw: {type(problem).__name__}: {problem}. "
         "`youku-server --debug ...` says where."
@@ -125,6 +126,12 @@ class PluginGroup(click.Group):
 
     def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
         return super().get_command(ctx, cmd_name) or self.app.subcommands.get(cmd_name)
+
+    def main(self, *args: Any, **kwargs: Any) -> Any:
+        try:
+            return super().main(*args, **kwargs)
+        except OSError as problem:  # of --help, which is printed while the line is read
+            fail(as_error(problem))
 
     def invoke(self, ctx: click.Context) -> Any:
         try:

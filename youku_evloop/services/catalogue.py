@@ -32,6 +32,8 @@ HIGHEST_PRICE: Final = 100_000_000
 PRICES: Final = ("price", "vip_price")
 UNPRINTABLE: Final = frozenset({"Cc", "Cs", "Zl", "Zp"})
 """Unicode categories that a title must not have: control characters, surrogates, line and paragraph separators."""
+UNSEEN: Final = frozenset({"Cf", "Mn", "Me", "Zs"})
+"""Categories of which a title must not have nothing else: formats, marks on a letter before, blanks."""
 CURSORS: Final[Mapping[Sort, Sequence[str]]] = {
     "newest": ("id",),
     "oldest": ("id",),
@@ -188,7 +190,8 @@ def _check_fields(changes: Mapping[str, Any]) -> None:
 
 def check_title(name: str) -> None:
     """Raise `BadRequest` for what cannot be a title."""
-    if not 1 <= len(name) <= NAME_LENGTH or name.isspace() or any(category(c) in UNPRINTABLE for c in name):
+    kinds = {category(character) for character in name}
+    if len(name) > NAME_LENGTH or kinds <= UNSEEN or kinds & UNPRINTABLE:
         raise BadRequest(f"`name`, the title, has 1 to {NAME_LENGTH} characters and no control characters.")
 
 
