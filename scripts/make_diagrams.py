@@ -14,7 +14,7 @@ from typing import Any, Final
 from youku_evloop.lifecycle import SERVER_TRANSITIONS, ServerState
 from youku_evloop.models import UploadState
 from youku_evloop.services.upload_states import UPLOAD_TRANSITIONS
-from youku_evloop.session import SESSION_TRANSITIONS, SessionState
+from youku_evloop.session.states import SESSION_TRANSITIONS, SessionState
 from youku_evloop.transport.doorkeeper import DOOR_TRANSITIONS, DoorState
 from youku_evloop.transport.listener import LISTENER_TRANSITIONS, ListenerState
 from youku_evloop.transport.states import CONNECTION_TRANSITIONS, ConnectionState
@@ -81,7 +81,7 @@ MACHINES: Final = (
     ),
     Machine(
         "The conversation",
-        "youku_evloop/session.py",
+        "youku_evloop/session/states.py",
         "Whose it is. A conversation that is being left still answers what it was asked before.",
         SessionState.GREETING,
         SESSION_TRANSITIONS,

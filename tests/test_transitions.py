@@ -14,7 +14,7 @@ from youku_evloop.lifecycle import SERVER_TRANSITIONS, ServerEvent, ServerState
 from youku_evloop.machine import IllegalTransition, step
 from youku_evloop.models import UploadState
 from youku_evloop.services.upload_states import UPLOAD_TRANSITIONS, UploadEvent
-from youku_evloop.session import SESSION_TRANSITIONS, SessionEvent, SessionState
+from youku_evloop.session.states import SESSION_TRANSITIONS, SessionEvent, SessionState
 from youku_evloop.transport.doorkeeper import DOOR_TRANSITIONS, DoorEvent, DoorState
 from youku_evloop.transport.listener import LISTENER_TRANSITIONS, ListenerEvent, ListenerState
 from youku_evloop.transport.states import CONNECTION_TRANSITIONS, GOING, INTERESTED, ConnectionEvent, ConnectionState

@@ -16,7 +16,7 @@ from tests.support.messages import said_in
 from youku_evloop.errors import ExitCode
 
 CHECKOUT = Path(__file__).parent.parent.parent
-OF_THE_SERVER = ("services/**/*.py", "commands/*.py", "session.py", "transport/*.py", "wire/*.py")
+OF_THE_SERVER = ("services/**/*.py", "commands/*.py", "session/*.py", "transport/*.py", "wire/*.py")
 IN_ENGLISH = ("checking.py",)
 """For those who run servers, in English like the servers themselves."""
 UNTOLD = {

@@ -15,16 +15,17 @@ from typing import TYPE_CHECKING, Any, Final
 
 from youku_evloop import orm
 from youku_evloop.commands import Access, Command, Results
-from youku_evloop.errors import BadRequest, Forbidden, NoSpace, NotLoggedIn, Unavailable, YoukuError
+from youku_evloop.errors import BadRequest, Forbidden, NotLoggedIn, YoukuError
 from youku_evloop.logs import note
-from youku_evloop.machine import Name, step
+from youku_evloop.machine import step
 from youku_evloop.services import uploads
 from youku_evloop.services.accounts import Login
 from youku_evloop.services.downloads import Range
 from youku_evloop.services.library import Caller, Library
+from youku_evloop.session.failures import database_failure, fault
+from youku_evloop.session.states import GREETING, LEAVING, PROVING, SESSION_TRANSITIONS, E, S, SessionEvent
 from youku_evloop.statistics import Statistics
 from youku_evloop.transport.connection import Connection
-from youku_evloop.transport.listener import OUT_OF_DESCRIPTORS
 from youku_evloop.transport.owner import ConnectionLost
 from youku_evloop.transport.states import CLOSED
 from youku_evloop.transport.writes import FileSegment
@@ -40,57 +41,9 @@ access_log = logging.getLogger("youku_evloop.access")
 FREQUENT: Final = frozenset({"ping", "upload.write"})
 """Commands that come by the thousand and tell nothing alone: logged only for those who look for faults."""
 ANYONE: Final = Access.ANYONE
-AWAY: Final = (orm.Unavailable, orm.OutcomeUnknown, orm.Deadlock, orm.StatementTimeout)
-"""What the database may answer otherwise a moment later; none of it is the request's fault."""
 REJECTED: Final = "(rejected)"
 LOST: Final = "lost"
 OK: Final = "ok"
-
-
-class SessionState(Name):
-    """Whose conversation it is."""
-
-    GREETING = "greeting"
-    ANONYMOUS = "anonymous"
-    PROVING = "proving"
-    LOGGED_IN = "logged in"
-    LEAVING = "leaving"
-
-
-class SessionEvent(Name):
-    """What moves a conversation on."""
-
-    REQUEST = "first request"
-    LOGIN_BEGUN = "login begun"
-    LOGIN_ENDED = "login ended, either way"
-    LOGGED_IN = "user known"
-    LOGGED_OUT = "user gone"
-    LEAVE = "no further requests"
-
-
-S = SessionState
-E = SessionEvent
-GREETING, ANONYMOUS, PROVING, LOGGED_IN, LEAVING = SessionState  # see transport/states.py
-SESSION_TRANSITIONS: Final[Mapping[tuple[SessionState, SessionEvent], SessionState]] = {
-    (S.GREETING, E.REQUEST): S.ANONYMOUS,
-    (S.ANONYMOUS, E.LOGIN_BEGUN): S.PROVING,
-    (S.ANONYMOUS, E.LOGGED_IN): S.LOGGED_IN,
-    (S.PROVING, E.LOGIN_BEGUN): S.PROVING,
-    (S.PROVING, E.LOGIN_ENDED): S.ANONYMOUS,
-    (S.PROVING, E.LOGGED_IN): S.LOGGED_IN,
-    (S.LOGGED_IN, E.LOGIN_BEGUN): S.PROVING,
-    (S.LOGGED_IN, E.LOGGED_IN): S.LOGGED_IN,
-    (S.LOGGED_IN, E.LOGGED_OUT): S.ANONYMOUS,
-    (S.GREETING, E.LEAVE): S.LEAVING,
-    (S.ANONYMOUS, E.LEAVE): S.LEAVING,
-    (S.PROVING, E.LEAVE): S.LEAVING,
-    (S.LOGGED_IN, E.LEAVE): S.LEAVING,
-    # what was asked before is still answered
-    (S.LEAVING, E.LOGIN_BEGUN): S.LEAVING,
-    (S.LEAVING, E.LOGIN_ENDED): S.LEAVING,
-    (S.LEAVING, E.LOGGED_IN): S.LEAVING,
-    (S.LEAVING, E.LOGGED_OUT): S.LEAVING,
-}
 
 
 @dataclass(frozen=True, slots=True)
@@ -416,18 +369,11 @@ class Session:
         except YoukuError as error:
             return error.as_reply()
         except orm.OrmError as error:
-            return self._database_failure(error)
+            return database_failure(self._connection.peer, error)
         except ConnectionLost:
             raise
         except (Exception, SystemExit) as error:  # a plugin's exit would end the server
-            return self._fault(request, error)
-
-    def _fault(self, request: Request | Rejected, error: BaseException) -> Results:
-        if isinstance(error, OSError) and error.errno in OUT_OF_DESCRIPTORS:
-            log.warning("%s: no descriptor left for %s", self._connection.peer, type(request).__name__)
-            return Unavailable("The server has too many files open. Try again in a moment.").as_reply()
-        log.error("%s: %s failed", self._connection.peer, type(request).__name__, exc_info=error)
-        return YoukuError("The server made a mistake; its log says more.").as_reply()
+            return fault(self._connection.peer, request, error)
 
     def _carry_out(self, request: Request | Rejected) -> Results | None:
         if isinstance(request, Rejected):
@@ -447,17 +393,6 @@ class Session:
     def _reply(self, results: dict[str, Any]) -> bytes:
         assert self._current is not None
         return encode_frame({"id": self._current.id, "ok": True, **results})
-
-    def _database_failure(self, error: orm.OrmError) -> dict[str, Any]:
-        if isinstance(error, orm.DiskFull):
-            log.error("%s: the database has no room left: %s", self._connection.peer, error)
-            message = "The disk of the library's database is full. Nothing was changed: try again when there is room."
-            return NoSpace(message).as_reply()
-        if isinstance(error, AWAY):
-            log.warning("%s: the database is away or too busy: %s", self._connection.peer, error)
-            return Unavailable("The library's database does not answer. Try again in a moment.").as_reply()
-        log.error("%s: the database refused a statement", self._connection.peer, exc_info=error)
-        return YoukuError("The server made a mistake; its log says more.").as_reply()
 
     def _release_claims(self) -> None:
         claims, self._claims = self._claims, None
