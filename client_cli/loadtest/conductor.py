@@ -209,9 +209,11 @@ class Conductor:
 
 @contextmanager
 def running(loop: Loop, interrupt: Callable[[], None]) -> Iterator[None]:
-    """A loop that may run inside, told of Ctrl-C, and closed afterwards."""
+    """A loop that may run inside, told of Ctrl-C and the like, and closed afterwards."""
     for number in (signal.SIGINT, signal.SIGTERM):
         loop.on_signal(number, interrupt)
+    if signal.getsignal(signal.SIGHUP) is not signal.SIG_IGN:  # as it is below nohup(1)
+        loop.on_signal(signal.SIGHUP, interrupt)
     try:
         yield
     finally:

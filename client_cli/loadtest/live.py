@@ -44,11 +44,17 @@ class Live:
 
     def _columns(self) -> int:
         """Of the terminal; some do not know."""
-        return os.get_terminal_size(self._stream.fileno()).columns or USUAL
+        try:
+            return os.get_terminal_size(self._stream.fileno()).columns or USUAL
+        except OSError:
+            return USUAL
 
     def _write(self, what: str) -> None:
-        self._stream.write(what)
-        self._stream.flush()
+        try:
+            self._stream.write(what)
+            self._stream.flush()
+        except OSError:  # the terminal is gone, and the test goes on to where it removes what it has made
+            self._is_line = self._is_json = False
 
 
 def fitting(parts: Sequence[str], columns: int) -> str:

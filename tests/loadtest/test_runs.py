@@ -154,6 +154,17 @@ def test_ctrl_c_ends_it_with_the_figures_so_far(server: RunningServer, admin: Pe
     assert outcome.error["error"] == "interrupted"
 
 
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGHUP])
+def test_whatever_ends_it_nothing_is_left(server: RunningServer, admin: Person, number: signal.Signals) -> None:
+    before = len(server.log)
+    running = admin.start("loadtest", *SMALL, "--scenario", "browse", "--duration", "1h", "--json")
+    eventually(lambda: "op=movie.show" in server.log[before:], "load")
+    running.send_signal(number)
+    outcome = finish(running)
+    assert outcome.code == ExitCode.INTERRUPTED
+    assert json.loads(outcome.stdout)["removed"]["users"] == 2
+
+
 def test_a_server_with_tls_is_loaded_through_tls(tmp_path: Path) -> None:
     server = RunningServer(tmp_path / "server", options=["--tls", "auto"])
     server.start()
