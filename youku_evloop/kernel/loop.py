@@ -48,6 +48,7 @@ SLOW_TURN: Final = 0.1
 WARN_EVERY: Final = 1.0
 """Seconds between two such warnings: a loop that is merely busy must not be busy with its log too."""
 LAG_SAMPLE: Final = 0.25
+"""Seconds from one to the next: a timer that rare costs nothing."""
 LAG_SAMPLES: Final = 240
 """A minute of samples of how late a timer fires, which is how late everything is."""
 EVENTS_A_TURN: Final = 512
@@ -143,6 +144,16 @@ class Loop:
         """Let the calling task wait."""
         Waiter(self).wait(seconds)
 
+    # -- how late it is
+
+    def measure_lag(self) -> None:
+        """From now on, sample into `lags` how many seconds late a timer fires."""
+        self.call_later(LAG_SAMPLE, self._sample_lag, self._clock() + LAG_SAMPLE)
+
+    def _sample_lag(self, due: float) -> None:
+        self.lags.append(max(0.0, self._clock() - due))
+        self.measure_lag()
+
     # -- running
 
     def run(self) -> None:
@@ -198,14 +209,6 @@ class Loop:
             return signal.set_wakeup_fd(self._wake_sender.fileno(), warn_on_full_buffer=False)
         except ValueError:  # not the main thread: signals come to another one
             return None
-
-    def measure_lag(self) -> None:
-        """From now on, sample into `lags` how many seconds late a timer fires."""
-        self.call_later(LAG_SAMPLE, self._sample_lag, self._clock() + LAG_SAMPLE)
-
-    def _sample_lag(self, due: float) -> None:
-        self.lags.append(max(0.0, self._clock() - due))
-        self.measure_lag()
 
     def _turn(self) -> None:
         alarm = self._timers.next_time()
