@@ -6,7 +6,7 @@ grows; those promises are kept in memory, for they need to outlive nothing.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from typing import Final
 
 from youku_evloop import orm
@@ -59,7 +59,7 @@ def _left(library: Library, promise: Promise, size: int) -> int:
                 quota=quota,
             )
         left.append(quota - used - size)
-    free = _unpromised(library, earlier)
+    free = _unpromised(library, earlier, size)
     if size > free:
         raise NoSpace(
             f"The upload needs {size} bytes, the server has {max(free, 0)} that are neither promised to other uploads "
@@ -70,18 +70,32 @@ def _left(library: Library, promise: Promise, size: int) -> int:
     return min([*left, free - size])
 
 
-def _unpromised(library: Library, asked: Iterable[Promise]) -> int:
-    """Bytes that may still be promised; less than none, where more was promised than is there."""
-    unfinished = Upload.select().where(Upload.state.in_(UNFINISHED)).columns(Upload.id, Upload.size).rows()
-    return on_disk(library, _free_beyond, library, unfinished, asked)
+def _unpromised(library: Library, asked: Sequence[Promise], size: int) -> int:
+    """Bytes that may still be promised; less than none, where more was promised than is there.
+
+    First as if nothing had come of any upload, which the database sums up: where even so there is room for `size`,
+    nobody needs to know how much more there is, and no upload is looked at by itself.
+    """
+    unfinished = Upload.select().where(Upload.state.in_(UNFINISHED))
+    whole = unfinished.columns(orm.sum(Upload.size)).rows()[0][0] or 0
+    growing = sum(upload.granted for upload in list(library.open_uploads.values()) if not upload.size)
+    least = on_disk(library, _free, library) - int(whole) - growing - sum(promise.end for promise in asked)
+    if least >= size:
+        return least
+    each = unfinished.columns(Upload.id, Upload.size).rows()
+    return on_disk(library, _free_beyond, library, each, asked)
+
+
+def _free(library: Library) -> int:
+    """Bytes that are free beyond what is kept free."""
+    disk = library.store.room()
+    return disk.free - library.keeping.kept_free(disk.total)
 
 
 def _free_beyond(library: Library, unfinished: list[tuple[str, int]], asked: Iterable[Promise]) -> int:
     """Bytes that are free beyond what is kept free and what these uploads have still to receive."""
-    disk = library.store.room()
     claims = _claims(library, unfinished, asked)
-    promised = sum(max(claim - _size(library, upload_id), 0) for upload_id, claim in claims.items())
-    return disk.free - library.keeping.kept_free(disk.total) - promised
+    return _free(library) - sum(max(claim - _size(library, upload_id), 0) for upload_id, claim in claims.items())
 
 
 def _used(library: Library, user_id: int, asked: Iterable[Promise]) -> int:
