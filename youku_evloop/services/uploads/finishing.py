@@ -14,7 +14,7 @@ from typing import NoReturn
 
 from youku_evloop import orm
 from youku_evloop.errors import BadRequest, Conflict, IntegrityFailure, Unavailable, WrongOffset
-from youku_evloop.models import Movie, Upload, UploadState
+from youku_evloop.models import Movie, Upload, UploadState, User
 from youku_evloop.services import search
 from youku_evloop.services.disk import on_disk
 from youku_evloop.services.library import Caller, Library
@@ -144,7 +144,8 @@ def _publish(upload_id: str, digest: str, fingerprint: str) -> tuple[Movie, bool
         )
         search.index(movie)
     advance(row, UploadEvent.PUBLISH, movie_id=movie.id)
-    return _movie(movie.id), is_new
+    movie.user = User.select(id=movie.user_id).get()
+    return movie, is_new
 
 
 def _movie(movie_id: int | None) -> Movie:
