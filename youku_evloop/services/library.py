@@ -18,6 +18,7 @@ from youku_evloop.signals import Signals
 from youku_evloop.storage.store import Store
 
 if TYPE_CHECKING:
+    from youku_evloop.services.history import Entry
     from youku_evloop.services.uploads.claims import OpenUpload
 
 T = TypeVar("T")
@@ -78,6 +79,8 @@ class Library:
     now: Callable[[], datetime] = orm.utcnow
     open_uploads: dict[str, OpenUpload] = field(default_factory=dict)
     promises: Promises = field(default_factory=Promises)
+    searches: list[Entry] = field(default_factory=list)
+    """Those that wait to be written down (`services.history`)."""
 
     @classmethod
     def for_one(cls, store: Store, boot_id: str, keeping: Keeping, **others: Any) -> Library:

@@ -14,6 +14,7 @@ from typing import Any, Final
 from youku_evloop import grams, orm
 from youku_evloop.errors import BadRequest
 from youku_evloop.models import NAME_LENGTH, Movie, MovieGram, SearchHistory
+from youku_evloop.services import history
 from youku_evloop.services.library import MOST_ROWS, Caller, Library, position, timestamp
 from youku_evloop.services.shown import LISTED, Listed, listed
 
@@ -77,7 +78,7 @@ def find(
     found = {movie.id: movie for movie in listed(shown.rows())}
     movies = [found[movie_id] for movie_id in ids if movie_id in found]
     if cursor is None and remember:
-        SearchHistory.create(user_id=who.id, query=query, is_found=bool(movies))
+        history.remember(library, who, query, bool(movies))
     return movies[:limit], str(ids[limit - 1]) if len(ids) > limit else None
 
 
