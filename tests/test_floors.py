@@ -251,6 +251,11 @@ def test_the_map_shows_every_file_of_the_client() -> None:
     assert shown == {source.room for source in sources_of(CHECKOUT, CLIENT).values()} - {"", "__main__"}
 
 
+def test_every_file_that_the_map_names_is_there() -> None:
+    named = re.findall(r"`(\w[\w/]*\.py)`", MAP.read_text())
+    assert [name for name in named if not any((CHECKOUT / place / name).exists() for place in (SERVER, "."))] == []
+
+
 def a_house(root: Path, **files: str) -> Path:
     """A house to be wrong in: `wire__frames="import time"` is the file youku_evloop/wire/frames.py."""
     for name, text in {"__init__": "", **files}.items():
