@@ -126,7 +126,10 @@ def missed_searches(call: Call, arguments: MissedSearches) -> Results:
 
 
 def show_movie(call: Call, arguments: ShowMovie) -> Results:
-    return {"movie": shown.as_json(downloads.find(call.who, arguments.movie), whole=True)}
+    movie: shown.Listed | None = shown.one(arguments.movie)
+    if movie is None:  # find() knows why, and to whom to say so
+        movie = shown.as_json(downloads.find(call.who, arguments.movie), whole=True)
+    return {"movie": movie}
 
 
 def delete_movie(call: Call, arguments: DeleteMovie) -> Results:

@@ -46,6 +46,16 @@ def listed(rows: Iterable[tuple[Any, ...]]) -> list[Listed]:
     ]
 
 
+ONE: Final = Movie.select(id=orm.Given("movie"), is_delete=False).join(Movie.user).columns(*LISTED, Movie.description)
+
+
+def one(movie_id: int) -> Shown | None:
+    """A movie of the lists, by itself; None: there is none."""
+    for *columns, description in ONE.given(movie=movie_id).rows():
+        return Shown(**msgspec.structs.asdict(listed([tuple(columns)])[0]), description=description)
+    return None
+
+
 def as_json(movie: Movie, *, whole: bool = False) -> Listed:
     """A movie as the wire shows it; `whole`: with its description. `movie.user` must be joined."""
     m = movie
