@@ -70,8 +70,8 @@ def _parts(recorder: Recorder, window: Window, translate: Translate) -> Sequence
     return (
         f"{window.end:5.1f} s",
         f"{window.rate:,.0f}/s",
-        f"p50 {say_duration(window.median)}",
-        f"p99 {say_duration(window.p99)}",
+        f"p50 {say_duration(window.percentile(0.5))}",
+        f"p99 {say_duration(window.percentile(0.99))}",
         translate("1 error" if errors == 1 else f"{errors:,} errors"),
         f"{text.size(int((window.sent + window.received) / window.length))}/s",
     )
@@ -83,7 +83,7 @@ def _event(window: Window) -> dict[str, object]:
         "seconds": round(window.end, 3),
         "rate": round(window.rate, 1),
         "errors": window.failed,
-        "p50": window.median,
-        "p99": window.p99,
+        "p50": window.percentile(0.5),
+        "p99": window.percentile(0.99),
         "bytes": window.sent + window.received,
     }

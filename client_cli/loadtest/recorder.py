@@ -1,7 +1,7 @@
 """What happened in a test: how long everything took, what failed, how much moved; altogether and window by window.
 
 The whole test is the sum of its windows. A window is a fraction of a second or a second, so that the report can show
-what changed when.
+what changed when. In a long test there are too many for a plot: then each two become one, and again, and again.
 """
 
 from __future__ import annotations
@@ -15,8 +15,8 @@ from typing import Final
 from client_cli.loadtest.histogram import Histogram
 from client_cli.loadtest.line import Traffic
 
-PERCENTILES: Final = (0.5, 0.9, 0.99)
-"""Of each window."""
+MOST_WINDOWS: Final = 480
+"""Kept, an even number: more than that no plot can show."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,12 +25,10 @@ class Window:
 
     begin: float
     end: float
-    answered: int
+    took: Histogram
     failed: int
     received: int
     sent: int
-    percentiles: tuple[float, ...]
-    slowest: float
     cpu: float
     """Share of one core that the tester had."""
     lag: float
@@ -44,17 +42,27 @@ class Window:
     @property
     def rate(self) -> float:
         """Answers a second."""
-        return self.answered / self.length
+        return self.took.count / self.length
 
-    @property
-    def median(self) -> float | None:
-        """What half of the answers took at most; None: there were none."""
-        return self.percentiles[0] if self.answered else None
+    def percentile(self, share: float) -> float | None:
+        """What `share` of the answers took at most; None: there were none."""
+        return self.took.percentile(share) if self.took.count else None
 
-    @property
-    def p99(self) -> float | None:
-        """The same for 99 % of them."""
-        return self.percentiles[-1] if self.answered else None
+    def and_then(self, other: Window) -> Window:
+        """This one and the next as one."""
+        took = Histogram()
+        took.merge(self.took)
+        took.merge(other.took)
+        return Window(
+            begin=self.begin,
+            end=other.end,
+            took=took,
+            failed=self.failed + other.failed,
+            received=self.received + other.received,
+            sent=self.sent + other.sent,
+            cpu=(self.cpu * self.length + other.cpu * other.length) / (self.length + other.length),
+            lag=max(self.lag, other.lag),
+        )
 
 
 @dataclass(slots=True)
@@ -79,6 +87,8 @@ class Recorder:
         self.operations: dict[str, Tally] = {}
         self.visits: dict[str, Tally] = defaultdict(Tally)
         self.windows: list[Window] = []
+        self._together = self._in_last = 1
+        """How many windows are one by now, and of how many the last one is made."""
         self.whole = Histogram()
         self.cuts = 0
         """Transfers that were cut on purpose, each time."""
@@ -127,12 +137,10 @@ class Recorder:
         window = Window(
             begin=self._window_began - self.began,
             end=now - self.began,
-            answered=together.count,
+            took=together,
             failed=self._failed,
             received=self.traffic.received - self._received,
             sent=self.traffic.sent - self._sent,
-            percentiles=tuple(map(together.percentile, PERCENTILES)),
-            slowest=together.largest,
             cpu=(cpu - self._cpu) / length,
             lag=lag,
         )
@@ -141,8 +149,21 @@ class Recorder:
         self._sent, self._received = self.traffic.sent, self.traffic.received
         self._window_began = self.ended = now
         self._cpu = cpu
-        self.windows.append(window)
+        self._keep(window)
         return window
+
+    def _keep(self, window: Window) -> None:
+        if self.windows and self._in_last < self._together:
+            self.windows[-1] = self.windows[-1].and_then(window)
+            self._in_last += 1
+        else:
+            self.windows.append(window)
+            self._in_last = 1
+        if len(self.windows) == MOST_WINDOWS and self._in_last == self._together:
+            pairs = zip(self.windows[::2], self.windows[1::2], strict=True)
+            self.windows = [first.and_then(second) for first, second in pairs]
+            self._together *= 2
+            self._in_last = self._together
 
     @property
     def seconds(self) -> float:

@@ -264,6 +264,8 @@ def _plan(plan: Mapping[str, Any]) -> list[tuple[str, str]]:
         "ramp": "Ramp",
         "seed": "Seed",
     }
+    if set(plan["weights"]) == {"ping"}:
+        del names["size"]
     return [(name, str(plan[key])) for key, name in names.items() if plan[key] not in (None, 0.0, "0s")]
 
 

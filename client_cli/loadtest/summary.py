@@ -109,7 +109,7 @@ def _tally(tally: Tally, seconds: float) -> dict[str, Any]:
 
 
 def _window(window: Window) -> dict[str, Any]:
-    times = dict(zip(("p50", "p90", "p99", "max"), (*window.percentiles, window.slowest), strict=True))
+    latency = _latency(window.took)
     return {
         "begin": _fine(window.begin),
         "end": _fine(window.end),
@@ -117,7 +117,7 @@ def _window(window: Window) -> dict[str, Any]:
         "errors": window.failed,
         "sent": window.sent,
         "received": window.received,
-        **{name: _fine(seconds) if window.answered else None for name, seconds in times.items()},
+        **{name: latency[name] for name in ("p50", "p90", "p99", "max")},
         "cpu": round(window.cpu, 3),
         "lag": _fine(window.lag),
     }

@@ -30,7 +30,7 @@ from client_cli.loadtest.quantities import (
     parse_size,
     say_duration,
 )
-from client_cli.loadtest.recorder import Recorder
+from client_cli.loadtest.recorder import MOST_WINDOWS, Recorder
 from client_cli.loadtest.report import merged
 from client_cli.loadtest.scram import ROUNDS, Exchange, Keys
 from client_cli.loadtest.target import require_permission
@@ -276,6 +276,24 @@ def test_where_nothing_was_answered_there_is_no_time_that_it_took() -> None:
     page = report.page(found)
     ElementTree.fromstring(page.removeprefix("<!DOCTYPE html>"))
     assert "there was none" in page and "0 us" not in page and "nan" not in page
+
+
+def test_a_test_of_a_day_has_no_more_windows_than_a_plot_can_show() -> None:
+    clock = itertools.count(0.0, 1.0)
+    recorder = Recorder(lambda: next(clock))
+    for number in range(3000):
+        recorder.took("ping", 0.001 * number)
+        recorder.failed("ping", "timeout")
+        recorder.traffic.sent += 7
+        recorder.close_window(0.0)
+    windows = recorder.windows
+    assert MOST_WINDOWS / 2 <= len(windows) <= MOST_WINDOWS
+    assert {window.length for window in windows[:-1]} == {8.0} and windows[-1].end == recorder.seconds == 3000
+    assert all(before.end == after.begin for before, after in pairwise(windows))
+    assert sum(window.took.count for window in windows) == sum(window.failed for window in windows) == 3000
+    assert sum(window.sent for window in windows) == 21_000
+    assert windows[1].percentile(1.0) == pytest.approx(0.015)
+    assert all(0 <= window.cpu < 1 for window in windows)
 
 
 # -- while it runs
