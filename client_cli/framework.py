@@ -23,6 +23,10 @@ pass_app = click.make_pass_decorator(App)
 CONTEXT_SETTINGS: Final = {"help_option_names": ["-h", "--help"], "max_content_width": 100}
 
 
+UNCUT: Final = 1000
+"""Characters of what a command does, in the list of a group: all of its first sentence."""
+
+
 def _remember(context: click.Context, parameter: click.Parameter, value: Any) -> None:
     assert parameter.name is not None
     if context.get_parameter_source(parameter.name) not in (None, ParameterSource.DEFAULT):
@@ -118,6 +122,16 @@ class Described(click.Command):
                     option.envvar = variable(ctx.auto_envvar_prefix, option)
         return super().parse_args(ctx, args)
 
+    def get_help(self, ctx: click.Context) -> str:
+        from client_cli.help_pages import ChineseFormatter, HelpFormatter
+        from client_cli.messages import help_translator
+
+        say = help_translator(ctx.ensure_object(App).environment)
+        kind = HelpFormatter if say is str else ChineseFormatter
+        formatter = kind(ctx.make_formatter().width, say)
+        self.format_help(ctx, formatter)
+        return formatter.getvalue().rstrip("\n")
+
     def format_options(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
         common = self.common_names()
         own: list[tuple[str, str]] = []
@@ -135,7 +149,8 @@ class Described(click.Command):
             with formatter.section("Examples"):
                 for line, meaning in self.examples:
                     formatter.write(f"{'':{formatter.current_indent}}{line}\n")
-                    formatter.write(f"{'':{formatter.current_indent}}    {meaning}\n")
+                    with formatter.indentation(), formatter.indentation():
+                        formatter.write_text(meaning)
         if shared:
             with formatter.section("Common options"):
                 formatter.write_dl(shared)
@@ -187,6 +202,11 @@ class YoukuGroup(Described, click.Group):
         found = getattr(import_module(module), attribute)
         assert isinstance(found, click.Command)
         return found
+
+    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        commands = [(name, self.get_command(ctx, name)) for name in self.list_commands(ctx)]
+        with formatter.section("Commands"):
+            formatter.write_dl([(name, found.get_short_help_str(UNCUT)) for name, found in commands if found])
 
     def resolve_command(
         self, ctx: click.Context, args: list[str]

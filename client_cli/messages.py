@@ -37,6 +37,15 @@ def translator(environment: Mapping[str, str]) -> Translate:
     return Catalogue(MESSAGES).translate
 
 
+def help_translator(environment: Mapping[str, str]) -> Translate:
+    """The same for what `--help` says, which is a catalogue of its own."""
+    if language(environment) == ENGLISH:
+        return str
+    from client_cli.chinese_help import HELP
+
+    return Catalogue(HELP).translate
+
+
 class Catalogue:
     """Messages by their English text; `{}` stands for anything, and for its first, second, ... in the translation.
 

@@ -77,7 +77,7 @@ VARIABLES = """\
 | `YOUKU_TOKEN` | a session token, instead of the one that `youku login` left |
 | `YOUKU_PASSWORD` | the password, where nobody is there to type it |
 | `YOUKU_NEW_PASSWORD` | the one to change to with `youku passwd` |
-| `LC_ALL`, `LC_MESSAGES`, `LANG` | the language of messages: Chinese where it begins with `zh`, otherwise English |
+| `LC_ALL`, `LC_MESSAGES`, `LANG` | the language of messages and help: Chinese for `zh...`, otherwise English |
 | `NO_COLOR` | no colours on a terminal |
 | `XDG_STATE_HOME`, `XDG_CONFIG_HOME` | where `youku/sessions.json`, `youku/known_servers` and `youku/config.toml` are |
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import unicodedata
 from collections.abc import Sequence
 from datetime import UTC, datetime
@@ -25,6 +26,10 @@ WITHOUT_WIDTH: Final = frozenset({"Mn", "Me", "Cf"})
 """Unicode categories that a terminal draws on what stands before: accents, and what joins the parts of an emoji."""
 COMMANDING: Final = frozenset({"Cc", "Cs", "Zl", "Zp"})
 """Unicode categories that a terminal obeys, cannot show, or takes for the end of a line."""
+
+
+PIECES: Final = re.compile(r"\s+|（?(?:[^\s\u2e80-\uffef]+|[\u2e80-\uffef])[，。；：、）？！]*")
+"""What a line is not broken within: words, and Chinese characters with the signs that do not stand at its ends."""
 
 
 def size(count: int) -> str:
@@ -62,6 +67,17 @@ def duration(seconds: float) -> str:
     minutes, rest = divmod(round(seconds), 60)
     hours, minutes = divmod(minutes, 60)
     return f"{hours}:{minutes:02d}:{rest:02d}" if hours else f"{minutes}:{rest:02d}"
+
+
+def wrapped(words: str, columns: int) -> list[str]:
+    """Lines of at most so many columns, broken at blanks and between Chinese characters, as far as that is possible."""
+    lines = [""]
+    for piece in PIECES.findall(words):
+        if lines[-1] and width(lines[-1] + piece.rstrip()) > columns:
+            lines.append(piece.lstrip())
+        else:
+            lines[-1] += piece
+    return [line.rstrip() for line in lines]
 
 
 def width(text: str) -> int:

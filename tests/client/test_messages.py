@@ -2,14 +2,19 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 
+import click
 import pytest
 
 from client_cli.chinese import MESSAGES
+from client_cli.chinese_help import HELP
 from client_cli.commands.menu import ADMINISTRATOR, MEMBER, NOBODY, Choice
 from client_cli.main import cli
 from client_cli.messages import CHINESE, ENGLISH, Catalogue, language, translator
+from client_cli.reference import every_command
+from client_cli.text import width
 from tests.client.command import Command, environment_of, on_a_terminal
 from tests.client.peer import Peer
 from tests.support.messages import said_in
@@ -126,3 +131,40 @@ def test_the_menu_shows_what_it_types_and_ends(
     assert screen.code == ExitCode.OK
     assert "$ youku list" in screen.text and "A film.avi" in screen.text
     assert f"0  {quit_words}" in screen.text and bye in screen.text
+
+
+def test_all_of_the_help_is_in_the_catalogue_and_nothing_else() -> None:
+    context = click.Context(cli, info_name="youku")
+    said = {
+        "Usage: ",
+        "Options",
+        "Commands",
+        "Examples",
+        "Common options",
+        "Environment",
+        "Show this message and exit.",
+    }
+    for _, described in [("youku", cli), *every_command(context, cli)]:
+        said |= {" ".join(paragraph.split()) for paragraph in (described.help or "").strip().split("\n\n")}
+        said |= {described.get_short_help_str(1000)} - {cli.get_short_help_str(1000)}
+        said |= {option.help or "" for option in described.params if isinstance(option, click.Option)}
+        said |= {meaning for _, meaning in described.examples}
+    assert sorted(said - HELP.keys()) == []
+    assert {words for words in HELP if "{}" not in words} - said == set()
+
+
+@pytest.mark.parametrize("english", [words for words in HELP if "`" in words or "-" in words or "(" in words])
+def test_the_help_names_the_same_commands_and_options_in_both_languages(english: str) -> None:
+    names = re.compile(r"`[^`]+`|--[a-z-]+|YOUKU_\w+|[a-z_]+\.(?:toml|md|bashrc)|(?<=code )\d+")
+    assert set(names.findall(english)) <= set(re.findall(r"`[^`]+`|--[a-z-]+|YOUKU_\w+|[\w]+\.\w+|\d+", HELP[english]))
+
+
+@pytest.mark.parametrize("columns", [40, 80, 200])
+def test_the_help_is_chinese_and_fits(monkeypatch: pytest.MonkeyPatch, command: Command, columns: int) -> None:
+    monkeypatch.setenv("LANG", "zh_CN.UTF-8")
+    monkeypatch.setenv("COLUMNS", str(columns))
+    for words in ([], ["upload"], ["users", "delete"], ["api"]):
+        lines = command(*words, "--help").out.splitlines()
+        assert lines[0].startswith("用法：youku") and "示例:" in lines
+        prose = [line for line in lines if not re.match(r" +(youku|ffmpeg) ", line) and "[" not in line]
+        assert [line for line in prose if width(line) > max(columns, 52)] == []
