@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
-from youku_evloop.session.conversation import Desk, Session
+from youku_evloop.session.conversation import Session
+from youku_evloop.session.desk import Desk
 
 __all__ = ["Desk", "Session"]

@@ -8,8 +8,7 @@ from __future__ import annotations
 
 import logging
 from collections import deque
-from collections.abc import Callable, Iterable, Iterator, Mapping
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable, Iterator
 from time import perf_counter
 from typing import TYPE_CHECKING, Any, Final
 
@@ -22,9 +21,9 @@ from youku_evloop.services import uploads
 from youku_evloop.services.accounts import Login
 from youku_evloop.services.downloads import Range
 from youku_evloop.services.library import Caller, Library
+from youku_evloop.session.desk import Desk
 from youku_evloop.session.failures import database_failure, fault
 from youku_evloop.session.states import GREETING, LEAVING, PROVING, SESSION_TRANSITIONS, E, S, SessionEvent
-from youku_evloop.statistics import Statistics
 from youku_evloop.transport.connection import Connection
 from youku_evloop.transport.owner import ConnectionLost
 from youku_evloop.transport.states import CLOSED
@@ -44,20 +43,6 @@ ANYONE: Final = Access.ANYONE
 REJECTED: Final = "(rejected)"
 LOST: Final = "lost"
 OK: Final = "ok"
-
-
-@dataclass(frozen=True, slots=True)
-class Desk:
-    """What all conversations of a server share."""
-
-    library: Library
-    commands: Mapping[type[Request], Command]
-    statistics: Statistics
-    set_label: Callable[[str], None]
-    """Tell the loop which command is running."""
-    inspect: Callable[[], dict[str, Any]]
-    """What `server.stats` answers."""
-    max_pipeline: int
 
 
 class Session:
