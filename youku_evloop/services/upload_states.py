@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from enum import Enum
 from typing import Any, Final
 
+from youku_evloop import orm
 from youku_evloop.errors import Unavailable
 from youku_evloop.machine import step
 from youku_evloop.models import Upload, UploadState
@@ -38,13 +39,16 @@ UPLOAD_TRANSITIONS: Final[Mapping[tuple[UploadState, UploadEvent], UploadState]]
 }
 
 
+IN_STATE: Final = Upload.select(id=orm.Given("id"), state=orm.Given("state"))
+
+
 def advance(row: Upload, event: UploadEvent, **changes: Any) -> None:
     """Write the state after `event`, and `changes` with it; raises `IllegalTransition`.
 
     Raises `Unavailable` when the row is not in its state any more: another process was quicker.
     """
     changes["state"] = step(UPLOAD_TRANSITIONS, row.state, event)
-    if not Upload.select(id=row.id, state=row.state).update(**changes):
+    if not IN_STATE.given(id=row.id, state=row.state).update(**changes):
         raise Unavailable("This upload has just changed in another process of the server. Repeat it in a moment.")
     for name, value in changes.items():
         setattr(row, name, value)

@@ -19,6 +19,16 @@ T = TypeVar("T")
 
 LARGEST_SIZE: Final = 2**62
 
+TWINS: Final = Movie.select(fingerprint=orm.Given("fingerprint"), file_size=orm.Given("size"), is_delete=False).limit(
+    LISTED
+)
+MINE: Final = (
+    Upload.select(user_id=orm.Given("user"), size=orm.Given("size"), fingerprint=orm.Given("fingerprint"))
+    .where(Upload.state.in_(UNFINISHED))
+    .order_by(Upload.create_time.desc())
+    .limit(1)
+)
+
 
 def create(
     library: Library, who: Caller, name: str, size: int | None, fingerprint: str | None, options: UploadOptions
@@ -63,15 +73,14 @@ def _look(
     library: Library, new_id: str, who: Caller, name: str, size: int, fingerprint: str, options: UploadOptions
 ) -> tuple[Upload, bool, bool]:
     """The caller's upload of these bytes, whether it is new, and whether a movie seems to have them already."""
-    twins = Movie.select(fingerprint=fingerprint, file_size=size, is_delete=False).limit(LISTED).all()
+    twins = TWINS.given(fingerprint=fingerprint, size=size).all()
     for movie in twins:
         if movie.name == name and not options["again"]:
             raise MovieExists(
                 f"Movie {movie.id} has this title and, by its fingerprint, these bytes; --again publishes it anew.",
                 movie=movie.id,
             )
-    mine = Upload.select(user_id=who.id, size=size, fingerprint=fingerprint).where(Upload.state.in_(UNFINISHED))
-    row = mine.order_by(Upload.create_time.desc()).first()
+    row = MINE.given(user=who.id, size=size, fingerprint=fingerprint).first()
     if row is None:
         return _new(library, new_id, who, name, size, fingerprint, options), True, bool(twins)
     row.update(name=name, options=options, expire_time=library.now() + UPLOAD_LIFETIME)

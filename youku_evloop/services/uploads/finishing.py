@@ -10,7 +10,7 @@ the part's own name goes                         left over: swept
 from __future__ import annotations
 
 import logging
-from typing import NoReturn
+from typing import Final, NoReturn
 
 from youku_evloop import orm
 from youku_evloop.errors import BadRequest, Conflict, IntegrityFailure, Unavailable, WrongOffset
@@ -24,6 +24,15 @@ from youku_evloop.services.uploads.claims import Claim, OpenUpload
 from youku_evloop.storage.part import Part
 
 log = logging.getLogger(__name__)
+
+LOCKED: Final = Upload.select(id=orm.Given("id")).for_update().limit(1)
+SAME: Final = (
+    Movie.select(file_hash=orm.Given("hash"), name=orm.Given("name"), is_delete=False)
+    .for_update()
+    .order_by(Movie.id)
+    .limit(1)
+)
+UPLOADER: Final = User.select(id=orm.Given("id")).limit(1)
 
 
 def finish(
@@ -122,12 +131,11 @@ def _reject(library: Library, upload: OpenUpload, row: Upload, digest: str) -> N
 
 def _publish(upload_id: str, digest: str, fingerprint: str) -> tuple[Movie, bool]:
     """The movie, and whether it is a new one rather than one that had these bytes and this title already."""
-    row = Upload.select(id=upload_id).for_update().get()
+    row = LOCKED.given(id=upload_id).get()
     if row.movie_id is not None:  # by another process
         return _movie(row.movie_id), False
     options = row.options
-    same = Movie.select(file_hash=digest, name=row.name, is_delete=False).for_update()
-    movie = None if options["again"] else same.order_by(Movie.id).first()
+    movie = None if options["again"] else SAME.given(hash=digest, name=row.name).first()
     is_new = movie is None
     if movie is None:
         movie = Movie.create(
@@ -144,7 +152,7 @@ def _publish(upload_id: str, digest: str, fingerprint: str) -> tuple[Movie, bool
         )
         search.index(movie)
     advance(row, UploadEvent.PUBLISH, movie_id=movie.id)
-    movie.user = User.select(id=movie.user_id).get()
+    movie.user = UPLOADER.given(id=movie.user_id).get()
     return movie, is_new
 
 

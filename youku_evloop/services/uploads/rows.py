@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any, Final
 
+from youku_evloop import orm
 from youku_evloop.errors import NotFound
 from youku_evloop.models import Upload, UploadState
 from youku_evloop.services.library import Caller, Library, timestamp
@@ -12,10 +13,12 @@ LISTED: Final = 50
 """Unfinished uploads that `upload.list` answers; nobody has so many, and they fit a frame."""
 UNFINISHED: Final = (UploadState.RECEIVING, UploadState.VERIFYING)
 
+OWN: Final = Upload.select(id=orm.Given("id"), user_id=orm.Given("user")).limit(1)
+
 
 def own(who: Caller, upload_id: str) -> Upload:
     """One of the caller's uploads, in whatever state; raises `NotFound`."""
-    row = Upload.select(id=upload_id, user_id=who.id).first()
+    row = OWN.given(id=upload_id, user=who.id).first()
     if row is None:
         raise NotFound("There is no such upload of yours; `youku uploads` lists them.", upload=upload_id)
     return row

@@ -18,6 +18,8 @@ from youku_evloop.services.promises import Promise
 from youku_evloop.services.uploads.claims import OpenUpload
 from youku_evloop.services.uploads.rows import UNFINISHED
 
+PROMISED: Final = Upload.select().where(Upload.state.in_(UNFINISHED)).columns(orm.sum(Upload.size))
+EACH: Final = Upload.select().where(Upload.state.in_(UNFINISHED)).columns(Upload.id, Upload.size)
 STEP: Final = 64 * 1024 * 1024
 """Bytes that an upload of unknown size is promised at a time, where there are so many."""
 
@@ -76,14 +78,12 @@ def _unpromised(library: Library, asked: Sequence[Promise], size: int) -> int:
     First as if nothing had come of any upload, which the database sums up: where even so there is room for `size`,
     nobody needs to know how much more there is, and no upload is looked at by itself.
     """
-    unfinished = Upload.select().where(Upload.state.in_(UNFINISHED))
-    whole = unfinished.columns(orm.sum(Upload.size)).rows()[0][0] or 0
+    whole = PROMISED.given().rows()[0][0] or 0
     growing = sum(upload.granted for upload in list(library.open_uploads.values()) if not upload.size)
     least = on_disk(library, _free, library) - int(whole) - growing - sum(promise.end for promise in asked)
     if least >= size:
         return least
-    each = unfinished.columns(Upload.id, Upload.size).rows()
-    return on_disk(library, _free_beyond, library, each, asked)
+    return on_disk(library, _free_beyond, library, EACH.rows(), asked)
 
 
 def _free(library: Library) -> int:
