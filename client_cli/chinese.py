@@ -111,6 +111,10 @@ MESSAGES: Final[dict[str, str]] = {
     "A part of a title is too little for this: write the id {}, or all of {}.": (
         "此操作不能只凭标题的一部分：请写编号 {}，或完整的标题 {}。"
     ),
+    "No deleted movie has {} in its title. Did you mean {}?": "没有标题含 {} 的已删除影片。您是指 {} 吗？",
+    "No deleted movie has {} in its title. `youku list --type deleted` shows them.": (
+        "没有标题含 {} 的已删除影片。`youku list --type deleted` 可列出它们。"
+    ),
     "No movie has {} in its title. Did you mean {}?": "没有标题含 {} 的影片。您是指 {} 吗？",
     "No movie has {} in its title. `youku search` and `youku list` show what there is.": (
         "没有标题含 {} 的影片。`youku search` 和 `youku list` 可查看有哪些影片。"

@@ -33,6 +33,10 @@ PREFIX: Final = "title:"
 NUMBER: Final = re.compile(r"0|[1-9][0-9]*")
 WORD: Final = re.compile(r"[^\W_]+")
 
+SHOWN: Final = "`youku search` and `youku list` show what there is."
+SHOWN_DELETED: Final = "`youku list --type deleted` shows them."
+"""Where to look, when nothing is like what was typed."""
+
 LONGEST_ID: Final = 18
 """Digits: what a 64-bit integer holds, whichever they are."""
 
@@ -113,7 +117,9 @@ def find_title(client: Client, title: str, *, deleted: bool = False, whole: bool
     if candidates:
         raise Ambiguous(_which_of(candidates, title), title=title, **_facts(candidates))
     near = _near(movies if deleted else _alike(client, title), title)
-    raise NotFound(f"No movie has {_short(title)!r} in its title.{_did_you_mean(near)}", title=title, **_facts(near))
+    what, shown = ("deleted movie", SHOWN_DELETED) if deleted else ("movie", SHOWN)
+    hint = f"Did you mean {_either(near)}?" if near else shown
+    raise NotFound(f"No {what} has {_short(title)!r} in its title. {hint}", title=title, **_facts(near))
 
 
 def _which_of(candidates: list[Movie], title: str) -> str:
@@ -200,11 +206,9 @@ def _common(title: str, word: str) -> Iterator[str]:
         yield word[start : start + size]
 
 
-def _did_you_mean(near: list[Movie]) -> str:
-    if not near:
-        return " `youku search` and `youku list` show what there is."
+def _either(near: list[Movie]) -> str:
     *others, last = [f"{visible(movie.name)!r} ({movie.id})" for movie in near]
-    return f" Did you mean {', '.join(others) + ' or ' if others else ''}{last}?"
+    return f"{', '.join(others)} or {last}" if others else last
 
 
 def _facts(movies: list[Movie]) -> dict[str, Any]:

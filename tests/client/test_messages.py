@@ -33,7 +33,7 @@ UNTOLD = {
 MADE_UP = {
     "{} ({}): {}, {}.", "{}: {}{}", "{} notice {}: {}", "{}: {}", "{}: {} {}", "Purchase {} of {} is {}.", "{}: {}.",
     "Logged in at {} as {} ({}).", "youku: {}", "youku: {}: {}", "{}: {} = {}", "{} For the title, write {}{}.",
-    "{} ({}{}) at {}", "No movie has {} in its title.{}", "{}  {}  ({})", "ID", "P90", "P99",
+    "{} ({}{}) at {}", "No {} has {} in its title. {}", "{}  {}  ({})", "ID", "P90", "P99",
 }  # fmt: skip
 """What is put together from parts that are in the catalogue, or needs none."""
 

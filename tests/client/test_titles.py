@@ -102,6 +102,13 @@ def test_what_is_like_nothing_gets_none(command: Command) -> None:
     )
 
 
+def test_what_was_not_deleted_is_not_found_among_the_deleted(command: Command) -> None:
+    for words in (("restore", "qwxyz"), ("delete", "qwxyz", "--purge", "--yes")):
+        said = command(*words)
+        assert said.code == ExitCode.NOT_FOUND
+        assert "No deleted movie has 'qwxyz' in its title. `youku list --type deleted` shows them." in said.err
+
+
 def test_an_id_that_nothing_has_may_have_been_a_title(command: Command) -> None:
     assert "For the title, write title:2012." in command("show", "2012").err
     assert "title:" not in command("show", "99").err
