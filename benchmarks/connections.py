@@ -140,7 +140,7 @@ def slow(bench: Bench) -> Table:
         with elsewhere(read_slowly, server.port, token, movie, count):
             beside = pings(bench, server, pinger)
     title, columns = f"a ping beside {count:,} slow downloads", ("p50 ms", "p99 ms", "CPU µs")
-    return Table(title, columns, {"alone": alone, "beside them": beside})
+    return Table(title, columns, {"alone": alone, "beside them": beside}, bars="p99 ms")
 
 
 def read_slowly(pipe: Connection, port: int, token: str, movie: int, count: int) -> None:
