@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import signal
+import subprocess
 import sys
 from collections.abc import Callable
 from pathlib import Path
@@ -25,6 +26,14 @@ FRAMES: Final = 64 * 1024
 def through(proxy: Proxy, person: Person) -> dict[str, str]:
     """The environment in which the person goes through the proxy."""
     return {"YOUKU_SERVER": proxy.address, "YOUKU_TOKEN": person.token}
+
+
+def halfway(proxy: Proxy, person: Person, *command: str | Path, **bytes_through: int) -> subprocess.Popen[str]:
+    """A command at work through the proxy, which holds back what comes after so many bytes, `up` or `down`."""
+    proxy.hold_next(**bytes_through)
+    process = person.start(*command, **through(proxy, person))
+    proxy.line(0).until_held()
+    return process
 
 
 def held(person: Person, video: Path) -> int:
@@ -69,9 +78,7 @@ def test_an_upload_goes_on_by_itself_when_the_connection_drops(
 ) -> None:
     video = make_file(SIZE)
     with Proxy(server.address) as proxy:
-        proxy.hold_next(up=HALF)
-        process = admin.start("upload", video, "--json", **through(proxy, admin))
-        proxy.line(0).until_held()
+        process = halfway(proxy, admin, "upload", video, "--json", up=HALF)
         proxy.line(0).cut()
         outcome = finish(process)
         sent = [line.up for line in proxy.lines]
@@ -87,9 +94,7 @@ def test_an_upload_that_was_cut_goes_on_when_the_command_is_repeated(
 ) -> None:
     video = make_file(SIZE)
     with Proxy(server.address) as proxy:
-        proxy.hold_next(up=HALF)
-        process = admin.start("upload", video, "--json", "--retry", "0", **through(proxy, admin))
-        proxy.line(0).until_held()
+        process = halfway(proxy, admin, "upload", video, "--json", "--retry", "0", up=HALF)
         proxy.line(0).cut()
         outcome = finish(process)
         assert outcome.code == ExitCode.TEMPORARY
@@ -107,9 +112,7 @@ def test_an_upload_whose_client_was_killed_goes_on_under_another_name_from_anoth
 ) -> None:
     video = make_file(SIZE)
     with Proxy(server.address) as proxy:
-        proxy.hold_next(up=HALF)
-        process = admin.start("upload", video, **through(proxy, admin))
-        proxy.line(0).until_held()
+        process = halfway(proxy, admin, "upload", video, up=HALF)
         process.kill()
         finish(process)
         proxy.line(0).cut()
@@ -126,9 +129,7 @@ def test_an_upload_outlives_a_killed_server(own_server: RunningServer, make_file
     admin = own_server.create_admin("alice")
     video = make_file(SIZE)
     with Proxy(own_server.address) as proxy:
-        proxy.hold_next(up=HALF)
-        process = admin.start("upload", video, "--json", **through(proxy, admin))
-        proxy.line(0).until_held()
+        process = halfway(proxy, admin, "upload", video, "--json", up=HALF)
         eventually(lambda: held(admin, video) > HALF - FRAMES, "the server has what came through")
         own_server.kill()
         own_server.start()
@@ -148,9 +149,7 @@ def test_a_download_goes_on_by_itself_when_the_connection_drops(
     video, copy = make_file(SIZE), user.home / "dropped.avi"
     movie = admin.do("upload", video)["uploaded"][0]["movie"]
     with Proxy(server.address) as proxy:
-        proxy.hold_next(down=HALF)
-        process = user.start("download", str(movie["id"]), "-o", copy, "--json", **through(proxy, user))
-        proxy.line(0).until_held()
+        process = halfway(proxy, user, "download", str(movie["id"]), "-o", copy, "--json", down=HALF)
         proxy.line(0).cut()
         outcome = finish(process)
         received = [line.down for line in proxy.lines]
@@ -165,9 +164,7 @@ def test_a_download_that_was_interrupted_goes_on_when_the_command_is_repeated(
     video, copy = make_file(SIZE), user.home / "interrupted.avi"
     movie = str(admin.do("upload", video)["uploaded"][0]["movie"]["id"])
     with Proxy(server.address) as proxy:
-        proxy.hold_next(down=HALF)
-        process = user.start("download", movie, "-o", copy, "--json", "--retry", "0", **through(proxy, user))
-        proxy.line(0).until_held()
+        process = halfway(proxy, user, "download", movie, "-o", copy, "--json", "--retry", "0", down=HALF)
         proxy.line(0).cut()
         assert finish(process).code == ExitCode.TEMPORARY
         assert not copy.exists(), "only what is whole has the name"
@@ -185,9 +182,7 @@ def test_a_download_outlives_a_killed_server(own_server: RunningServer, make_fil
     video, copy = make_file(SIZE), admin.home / "copy.avi"
     movie = str(admin.do("upload", video)["uploaded"][0]["movie"]["id"])
     with Proxy(own_server.address) as proxy:
-        proxy.hold_next(down=HALF)
-        process = admin.start("download", movie, "-o", copy, "--json", **through(proxy, admin))
-        proxy.line(0).until_held()
+        process = halfway(proxy, admin, "download", movie, "-o", copy, "--json", down=HALF)
         own_server.kill()
         own_server.start()
         proxy.line(0).cut()
@@ -202,9 +197,7 @@ def test_one_who_stops_an_upload_is_told_how_to_go_on_and_can(
 ) -> None:
     video = make_file(SIZE)
     with Proxy(server.address) as proxy:
-        proxy.hold_next(up=HALF)
-        process = admin.start("upload", video, "--json", **through(proxy, admin))
-        proxy.line(0).until_held()
+        process = halfway(proxy, admin, "upload", video, "--json", up=HALF)
         process.send_signal(signal.SIGINT)
         outcome = finish(process)
         proxy.line(0).cut()
@@ -220,9 +213,7 @@ def test_a_file_that_changes_while_it_is_uploaded_is_never_published(
 ) -> None:
     video = make_file(SIZE)
     with Proxy(server.address) as proxy:
-        proxy.hold_next(up=HALF)
-        process = admin.start("upload", video, "--json", **through(proxy, admin))
-        proxy.line(0).until_held()
+        process = halfway(proxy, admin, "upload", video, "--json", up=HALF)
         with open(video, "r+b") as file:
             file.write(b"other bytes")
         proxy.line(0).let_go()
