@@ -97,11 +97,14 @@ class BareServer:
                 return
             if position == length:
                 os.close(file)
-                self._epoll.modify(sock.fileno(), select.EPOLLIN)
-                self._handlers[sock.fileno()] = lambda events: self._begin(sock)
+                self._sent(sock, length)
 
         self._epoll.modify(sock.fileno(), select.EPOLLOUT)
         self._handlers[sock.fileno()] = on_ready
+
+    def _sent(self, sock: socket.socket, _length: int) -> None:
+        self._epoll.modify(sock.fileno(), select.EPOLLIN)
+        self._handlers[sock.fileno()] = lambda events: self._begin(sock)
 
     def _receive(self, sock: socket.socket, length: int) -> None:
         self._uploads += 1

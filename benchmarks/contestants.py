@@ -107,13 +107,14 @@ class Bare:
     """The bare Python epoll loop."""
 
     name = "bare loop"
+    module = "benchmarks.bare"
     options: tuple[str, ...] = ()
 
     @contextmanager
     def serving(self, directory: Path) -> Iterator[ServerProcess]:
-        """`python -m benchmarks.bare`."""
+        """`python -m benchmarks.bare`, or what else the class says."""
         port = free_port()
-        command = [sys.executable, "-m", "benchmarks.bare", str(port), str(directory), *self.options]
+        command = [sys.executable, "-m", self.module, str(port), str(directory), *self.options]
         with serving(command, port) as server:
             yield server
 
@@ -129,6 +130,21 @@ class CarefulBare(Bare):
 
     name = "bare, careful"
     options = ("--careful",)
+
+
+class RecordedBare(Bare):
+    """The same with the least that it takes to have downloads on record: `benchmarks.recorded`."""
+
+    name = "bare, recorded"
+    module = "benchmarks.recorded"
+
+    @contextmanager
+    def visiting(self, server: ServerProcess, number: int) -> Iterator[BareVisitor]:
+        """A connection, and a token."""
+        with connect(server) as sock:
+            sock.sendall(b"T" + number.to_bytes(8, "big"))
+            drop(sock, 1)
+            yield BareVisitor(sock)
 
 
 class YoukuVisitor:
