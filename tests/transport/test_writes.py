@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import socket
 from collections.abc import Iterator
 from pathlib import Path
 from typing import ClassVar
@@ -26,7 +25,7 @@ class Funnel:
         self.takes = list(takes)
         self.taken = bytearray()
         self.calls = 0
-        self.flags: list[int] = []
+        self.corked = True
 
     def _take(self, data: bytes) -> int:
         self.calls += 1
@@ -36,8 +35,10 @@ class Funnel:
         self.taken += data
         return len(data)
 
-    def send(self, data: bytes, flags: int = 0, /) -> int:
-        self.flags.append(flags)
+    def cork(self, corked: bool) -> None:
+        self.corked = corked
+
+    def send(self, data: bytes) -> int:
         return self._take(data)
 
     def send_file(self, fd: int, offset: int, count: int) -> int:
@@ -137,14 +138,13 @@ def test_no_more_of_a_file_is_sent_at_once_than_the_limit(file: int) -> None:
     assert (segment.offset, segment.count) == (30, 70)
 
 
-def test_what_leads_a_file_leaves_together_with_it(file: int) -> None:
+def test_with_its_last_byte_a_file_has_all_that_is_left_leave(file: int) -> None:
     queue, funnel = WriteQueue(), Funnel(*[NEVER] * 9)
-    for segment in (ready(file, 0, 10), FileSegment(file, 0, 10)):
-        queue.append(b"head")
-        queue.append_file(segment)
-        queue.append(b"tail")
-        queue.send(funnel, NEVER)
-    assert funnel.flags == [socket.MSG_MORE, 0, 0], "a head whose file waits for the disk goes before it"
+    queue.append_file(ready(file, 0, 150))
+    queue.send(funnel, 100)
+    assert funnel.corked
+    queue.send(funnel, 100)
+    assert not funnel.corked
 
 
 def test_pieces_of_a_file_end_at_multiples_of_the_limit_whatever_led_them(file: int) -> None:

@@ -35,11 +35,14 @@ class Channel(Protocol):
     def recv_into(self, buffer: memoryview, count: int, /) -> int:
         """Read at most `count` bytes."""
 
-    def send(self, data: bytes, flags: int = 0, /) -> int:
-        """Write; answers how many bytes were taken. MSG_MORE: what follows at once may leave together with them."""
+    def send(self, data: bytes, /) -> int:
+        """Write; answers how many bytes were taken."""
 
     def send_file(self, fd: int, offset: int, count: int) -> int:
         """Write from a file; answers how many bytes were taken, 0 when the file is at its end."""
+
+    def cork(self, corked: bool) -> None:
+        """From now on let only whole packets leave; or all that is left, and whatever comes at once."""
 
     def pending(self) -> bool:
         """Whether bytes wait here of which the descriptor's readiness says nothing."""
@@ -74,6 +77,10 @@ class PlainChannel(socket.socket):
     def send_file(self, fd: int, offset: int, count: int) -> int:
         """Write from a file, by sendfile(2)."""
         return os.sendfile(self.fileno(), fd, offset, count)
+
+    def cork(self, corked: bool) -> None:
+        """Whole packets only (tcp(7), TCP_CORK), or whatever there is."""
+        self.setsockopt(socket.IPPROTO_TCP, socket.TCP_CORK, corked)
 
     def pending(self) -> bool:
         """Never: what is here is in the socket."""
@@ -112,7 +119,7 @@ class TlsChannel:
         except (ssl.SSLWantReadError, ssl.SSLWantWriteError):
             raise BlockingIOError from None
 
-    def send(self, data: bytes, _flags: int = 0) -> int:
+    def send(self, data: bytes) -> int:
         """Write; what was refused has to be offered again unchanged, which a write queue does anyway."""
         try:
             return self._sock.send(data)
@@ -129,6 +136,10 @@ class TlsChannel:
             if not sent:
                 raise
         return sent
+
+    def cork(self, corked: bool) -> None:
+        """Whole packets only (tcp(7), TCP_CORK), or whatever there is."""
+        self._sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_CORK, corked)
 
     def pending(self) -> bool:
         """Whether a part of a record has been decrypted and not been read."""

@@ -152,6 +152,7 @@ class Connection:
         for ready in pieces or (segment.count,):
             self._require_peer()
             if unsent:
+                self._channel.cork(True)  # until the queue has sent the last of it
                 self._writes.append(unsent)
                 self._writes.append_file(segment)
                 unsent = b""
