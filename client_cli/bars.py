@@ -91,14 +91,14 @@ class LineBars(NoBars):
 
     @contextmanager
     def showing(self, name: str) -> Iterator[ProgressCallback]:
-        """`holiday.avi: 12.0 MiB of 64.0 MiB`, when it has taken a while."""
+        """`holiday.avi: 12.0 MiB / 64.0 MiB`, when it has taken a while."""
         said = self._clock()
 
         def show(progress: Progress) -> None:
             nonlocal said
             if self._clock() - said >= SAY_EVERY:
                 said = self._clock()
-                total = "" if progress.total is None else f" of {text.size(progress.total)}"
+                total = "" if progress.total is None else f" / {text.size(progress.total)}"
                 self.message(f"{name}: {text.size(progress.done)}{total}")
 
         yield show

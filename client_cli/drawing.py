@@ -220,11 +220,11 @@ def _share(task: Task) -> str:
 
 
 def _moved(task: Task) -> str:
-    """`12.0 of 64.0 MiB  20.5 MiB/s`, in the units of the rest of the program; a wait moves nothing."""
+    """`12.0 MiB / 64.0 MiB  20.5 MiB/s`, in the units of the rest of the program; a wait moves nothing."""
     if "left" in task.fields or "since" in task.fields:
         return ""
     rate = f"{text.size(int(task.speed))}/s" if task.speed else ""
-    total = f" of {text.size(int(task.total))}" if task.total is not None else ""
+    total = f" / {text.size(int(task.total))}" if task.total is not None else ""
     return f"{text.size(int(task.completed))}{total}  {rate:>12}"
 
 

@@ -49,6 +49,7 @@ MEMBER: Final = (
     Choice("Download a movie", ("download",), ("Movie (id or title): ",)),
     Choice("Buy a movie", ("buy",), ("Movie (id or title): ",)),
     Choice("My searches", ("searches",)),
+    Choice("Forget my searches", ("searches", "--clear")),
     Choice("My VIP", ("vip",)),
     Choice("Buy VIP", ("vip", "buy"), ("Months: ",)),
     Choice("My purchases", ("purchases",)),
@@ -73,12 +74,28 @@ ADMINISTRATOR: Final = (
             "New description (empty: as it is): --description",
         ),
     ),
+    Choice(
+        "Charge for a movie",
+        ("edit", "--charge"),
+        (
+            "Movie (id or title): ",
+            "Price in yuan (empty: as it is): --price",
+            "Price for VIPs in yuan (empty: as it is): --vip-price",
+        ),
+    ),
+    Choice("Make a movie free", ("edit", "--free"), ("Movie (id or title): ",)),
+    Choice("Unfinished uploads", ("uploads",)),
     Choice("Delete a movie", ("delete",), ("Movie (id or title): ",)),
     Choice("Deleted movies", ("list", "--type", "deleted")),
     Choice("Restore a movie", ("restore",), ("Movie (id or title): ",)),
     Choice("Remove a deleted movie for good", ("delete", "--purge"), ("Movie (id or title): ",)),
     Choice("Publish a notice", ("notice", "publish"), ("Title: ", "Text: ")),
     Choice("Notices", ("notices",)),
+    Choice(
+        "Change a notice",
+        ("notice", "edit"),
+        ("Notice id: ", "New title (empty: as it is): --title", "New text (empty: as it is): --content"),
+    ),
     Choice("Withdraw a notice", ("notice", "withdraw"), ("Notice id: ",)),
     Choice("Users", ("users",)),
     Choice("Make an account", ("users", "create"), ("User name: ",)),
@@ -88,7 +105,9 @@ ADMINISTRATOR: Final = (
     Choice("End a user's VIP", ("users", "end-vip"), ("User name: ",)),
     Choice("Remove an account", ("users", "delete"), ("User name: ",)),
     Choice("Invite an administrator", ("invite",)),
+    Choice("Invitations", ("invite", "list")),
     Choice("All downloads", ("records", "--all")),
+    Choice("All purchases", ("purchases", "--all")),
     Choice("Waiting purchases", ("purchases", "--all", "--state", "waiting")),
     Choice("Confirm a purchase", ("purchases", "confirm"), ("Purchase id: ",)),
     Choice("Decline a purchase", ("purchases", "decline"), ("Purchase id: ",)),
@@ -120,11 +139,14 @@ def menu(app: App, context: click.Context) -> None:
 
 
 def _run(context: click.Context, words: Sequence[str]) -> None:
-    """A command with the settings of this one, whatever it ends with."""
+    """A command with the common options of this one, whatever it ends with."""
     from client_cli.main import run
 
-    server = context.ensure_object(App).settings.server
-    run([words[0], "--server", str(server), *words[1:]])
+    common: list[str] = []
+    for name, value in context.ensure_object(App).overrides.items():
+        option = f"--{name.replace('_', '-')}"
+        common += [option] if value is True else [option, str(value)] if value is not False else []
+    run([*common, *words])
 
 
 class Menu:

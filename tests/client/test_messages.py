@@ -133,6 +133,15 @@ def test_the_menu_shows_what_it_types_and_ends(
     assert f"0  {quit_words}" in screen.text and bye in screen.text
 
 
+def test_the_menu_hands_its_own_options_on(peer: Peer, tmp_path: Path) -> None:
+    show = str([choice.label for choice in ADMINISTRATOR].index("Show a movie") + 1)
+    typed = [("Your choice: ", show), ("title): ", "9"), ("Your choice: ", "0")]
+    screen = on_a_terminal(
+        "--debug", "menu", environment=environment_of(tmp_path, peer), directory=tmp_path, typed=typed
+    )
+    assert (screen.code, "Traceback" in screen.text) == (ExitCode.OK, True)
+
+
 def test_all_of_the_help_is_in_the_catalogue_and_nothing_else() -> None:
     context = click.Context(cli, info_name="youku")
     said = {

@@ -121,7 +121,7 @@ def test_people_see_a_bar(peer: Peer, tmp_path: Path) -> None:
     limit = ("--limit-rate", "300k")
     screen = on_a_terminal("upload", "a.avi", *limit, environment=environment_of(tmp_path, peer), directory=tmp_path)
     assert screen.code == 0
-    assert re.search(r"a\.avi .* [1-9]\d?% .* of 146\.5 KiB", "\n".join(screen.lines))
+    assert re.search(r"a\.avi .* [1-9]\d?% .* / 146\.5 KiB", "\n".join(screen.lines))
 
 
 def test_results_stand_above_the_bars(peer: Peer, tmp_path: Path) -> None:
