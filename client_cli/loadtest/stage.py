@@ -63,9 +63,6 @@ class Removed:
     movies: int = 0
     uploads: int = 0
 
-    def __bool__(self) -> bool:
-        return bool(self.users or self.movies or self.uploads)
-
 
 class Stage:
     """Of one test. `hands` work for the administrator, each on a line of its own."""
