@@ -22,6 +22,7 @@ import re
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
+from functools import lru_cache
 from pathlib import Path
 from typing import Final
 
@@ -268,6 +269,11 @@ class Store:
         return self._parts / part_id
 
     def _blob_path(self, digest: str) -> Path:
-        if not _HASH.fullmatch(digest):
-            raise ValueError(f"not a hash: {digest!r}")
-        return self._blobs.joinpath(digest[:2], digest)
+        return _blob_path(self._blobs, digest)
+
+
+@lru_cache(maxsize=256)  # what is popular is opened again and again, and a path takes longer to make than to open
+def _blob_path(blobs: Path, digest: str) -> Path:
+    if not _HASH.fullmatch(digest):
+        raise ValueError(f"not a hash: {digest!r}")
+    return blobs.joinpath(digest[:2], digest)
