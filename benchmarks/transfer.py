@@ -10,6 +10,7 @@ loop with the least that it takes to receive a file as Youku promises to: the ha
 
 from __future__ import annotations
 
+import mmap
 import secrets
 import tempfile
 from collections.abc import Callable, Iterator, Sequence
@@ -82,10 +83,24 @@ def entrants(size: int, clients: int = 1, more: Sequence[Contestant] = ()) -> It
         yield [Entrant(each, stack.enter_context(each.serving(directory)), directory) for each in contestants]
 
 
-def race(field: Sequence[Entrant], job: Job, rounds: int) -> dict[str, list[Sample]]:
-    """All do the same, in turns."""
-    runs = {entrant.contestant.name: partial(measured, entrant.server, partial(job, entrant)) for entrant in field}
-    return interleave(runs, rounds)
+def race(field: Sequence[Entrant], job: Job, rounds: int, writes: int = 0) -> dict[str, list[Sample]]:
+    """All do the same, in turns; `writes`: the bytes that each of them writes in a turn."""
+
+    def run(entrant: Entrant) -> Sample:
+        if writes:
+            touch_memory(writes + writes // 4)
+        return measured(entrant.server, partial(job, entrant))
+
+    return interleave({entrant.contestant.name: partial(run, entrant) for entrant in field}, rounds)
+
+
+def touch_memory(size: int) -> None:
+    """Use so many bytes and give them back.
+
+    The host of a virtual machine takes away what lies free for seconds, and whoever writes there next pays for having
+    it fetched: a server that keeps what it receives, but not one that has just dropped as much.
+    """
+    mmap.mmap(-1, size, flags=mmap.MAP_PRIVATE | mmap.MAP_ANONYMOUS | mmap.MAP_POPULATE).close()
 
 
 def without(field: Sequence[Entrant], kind: type[Contestant]) -> list[Entrant]:
