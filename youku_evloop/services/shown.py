@@ -40,10 +40,11 @@ class Shown(Listed, gc=False):
 
 def listed(rows: Iterable[tuple[Any, ...]]) -> list[Listed]:
     """The movies of rows of `LISTED`."""
-    return [
-        Listed(number, name, size, digest, free == 1, *prices(free, price, vip_price), _second(time), uploader)
-        for number, name, size, digest, free, price, vip_price, time, uploader in rows
-    ]
+    movies = []
+    for number, name, size, digest, free, own, for_vips, time, uploader in rows:
+        price, vip_price = prices(free, own, for_vips)
+        movies.append(Listed(number, name, size, digest, free == 1, price, vip_price, _second(time), uploader))
+    return movies
 
 
 ONE: Final = Movie.select(id=orm.Given("movie"), is_delete=False).join(Movie.user).columns(*LISTED, Movie.description)
