@@ -224,20 +224,28 @@ class Answer:
 
     def _next(self) -> int:
         """Go on to the next packet, all of it there; what it begins with. An error is raised."""
-        size = self._header(self._end)
-        self._fill(self._end + size)
-        if size == LARGEST:
-            self._join()
+        data, at = self._data, self._end
+        size = int.from_bytes(data[at : at + 3], "little")
+        self._start, self._end = at + HEADER, at + HEADER + size
+        if size == LARGEST or self._end > len(data):
+            self._take_in(at)
         first = self._data[self._start]
         if first == ERROR:
             raise_mysql_exception(self._data[self._start : self._end])
         return first
 
+    def _take_in(self, at: int) -> None:
+        """Have all of the packet that begins at this place, and nothing any more of those before it."""
+        self._data = self._data[at:]
+        size = self._header(0)
+        self._fill(self._end + size)
+        if size == LARGEST:
+            self._join()
+
     def _header(self, at: int) -> int:
         """Begin the packet whose header is at this place; how many bytes it has."""
-        if len(self._data) < at + HEADER:
-            self._data, at = self._data[at:] + self._receive(at + HEADER - len(self._data)), 0
-        self._start = self._end = at + HEADER
+        self._fill(at + HEADER)
+        self._start = self._end
         return int.from_bytes(self._data[at : at + 3], "little")
 
     def _fill(self, end: int) -> None:
