@@ -225,7 +225,12 @@ class Client(Member, Administration):
 
     def uploads(self) -> list[Upload]:
         """The user's own unfinished uploads, newest first."""
-        return values.read(list[Upload], self.call("upload.list").get("uploads"))
+        reply = self.call("upload.list")
+        found = values.read(list[Upload], reply.get("uploads"))
+        while cursor := reply.get("next"):
+            reply = self.call("upload.list", cursor=cursor)
+            found += values.read(list[Upload], reply.get("uploads"))
+        return found
 
     def unfinished_upload(self, upload: str) -> Upload:
         """One of the user's uploads, by its whole id, in whatever state it is."""

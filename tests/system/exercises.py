@@ -334,7 +334,7 @@ EXERCISES: Final[Mapping[str, Callable[[Conversation], object]]] = {
     "upload.create": create_upload,
     "upload.write": write_upload,
     "upload.finish": finish_upload,
-    "upload.list": lambda talk: talk.ask("upload.list"),
+    "upload.list": lambda talk: talk.ask("upload.list", cursor=talk.ask("upload.list")["next"] or talk.upload()[0]),
     "upload.status": lambda talk: talk.ask("upload.status", upload=talk.upload()[0]),
     "upload.cancel": lambda talk: talk.ask("upload.cancel", upload=talk.upload()[0]),
 }

@@ -130,6 +130,16 @@ def test_the_command_lists_what_is_unfinished_and_cancels_it(wire: Wire, admin: 
     assert "cancelled" in admin.fail(ExitCode.NOT_FOUND, "uploads", "cancel", sender.upload, "--yes")["message"]
 
 
+def test_all_that_is_unfinished_is_listed_however_much_it_is(wire: Wire, admin: Person) -> None:
+    marks = [f"{number:064x}" for number in range(120)]
+    begun = [wire.ask("upload.create", name="x", size=9, fingerprint=mark)["upload"] for mark in marks]
+    listed = [upload["id"] for upload in admin.do("uploads")["uploads"]]
+    assert [upload for upload in listed if upload in begun] == begun[::-1]
+    assert wire.refused("upload.list", cursor="0" * 32)["error"] == "not_found"
+    for upload in begun:
+        wire.ask("upload.cancel", upload=upload)
+
+
 def test_the_beginning_of_an_uploads_id_is_enough_where_only_one_begins_so(wire: Wire, admin: Person) -> None:
     senders = [Sender(wire, title=f"Number {number}") for number in range(17)]  # two ids begin with the same digit
     for sender in senders:

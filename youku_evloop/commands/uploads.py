@@ -44,7 +44,9 @@ class FinishUpload(OneUpload, tag="upload.finish"):
 
 
 class ListUploads(Request, tag="upload.list"):
-    """Nothing: the asker's own unfinished uploads."""
+    """The asker's own unfinished uploads; `cursor`: where an earlier page ended."""
+
+    cursor: UploadId | None = None
 
 
 class ShowUpload(OneUpload, tag="upload.status"):
@@ -88,7 +90,8 @@ def finish_upload(call: Call, arguments: FinishUpload) -> Results:
 
 
 def list_uploads(call: Call, arguments: ListUploads) -> Results:
-    return {"uploads": uploads.as_json(call.library, uploads.all_unfinished(call.who))}
+    rows, following = uploads.all_unfinished(call.who, arguments.cursor)
+    return {"uploads": uploads.as_json(call.library, rows), "next": following}
 
 
 def show_upload(call: Call, arguments: ShowUpload) -> Results:

@@ -10,7 +10,7 @@ from youku_evloop.models import Upload, UploadState
 from youku_evloop.services.library import Caller, Library, timestamp
 
 LISTED: Final = 50
-"""Unfinished uploads that `upload.list` answers; nobody has so many, and they fit a frame."""
+"""Unfinished uploads that `upload.list` answers at a time: they fit a frame."""
 UNFINISHED: Final = (UploadState.RECEIVING, UploadState.VERIFYING)
 
 OWN: Final = Upload.select(id=orm.Given("id"), user_id=orm.Given("user")).limit(1)
@@ -37,10 +37,12 @@ def require_unfinished(row: Upload) -> None:
         raise NotFound(f"This upload is {row.state.value}; start a new one.", upload=row.id, state=row.state.value)
 
 
-def all_unfinished(who: Caller) -> list[Upload]:
-    """The caller's unfinished uploads, newest first."""
+def all_unfinished(who: Caller, cursor: str | None) -> tuple[list[Upload], str | None]:
+    """A page of the caller's unfinished uploads, newest first, and the cursor of the next page: the last one's id."""
     mine = Upload.select(user_id=who.id).where(Upload.state.in_(UNFINISHED))
-    return mine.order_by(Upload.create_time.desc()).limit(LISTED).all()
+    mine = mine.order_by(Upload.create_time.desc(), Upload.id.desc())
+    rows = mine.after(None if cursor is None else own(who, cursor)).limit(LISTED + 1).all()
+    return rows[:LISTED], rows[LISTED - 1].id if len(rows) > LISTED else None
 
 
 def as_json(library: Library, rows: list[Upload]) -> list[dict[str, Any]]:
