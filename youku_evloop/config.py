@@ -138,7 +138,8 @@ def _read_number(settings: type, what: str, text: str, least: float | None = Non
     try:
         number = kinds[name](value)
     except ValueError:
-        message = f"The {what} {name} is {kinds[name].__name__}, as in {name}=5, and not {value!r}."
+        kind = "a whole number" if kinds[name] is int else "a number"
+        message = f"The {what} {name} is {kind}, as in {name}=5, and not {value!r}."
         raise BadRequest(message) from None
     if not (number > 0 if least is None else least <= number):
         raise BadRequest(f"The {what} {name} has to be {'more than 0' if least is None else f'at least {least}'}.")

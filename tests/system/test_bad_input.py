@@ -36,7 +36,8 @@ def test_an_unknown_command_names_those_that_are_meant(server: RunningServer, us
     "words",
     [("run", "--keep-deleted", "nan"), ("gc", "--keep-deleted", "inf"), ("run", "--statement-timeout", "nan"),
      ("run", "--slow-query", "nan"), ("run", "--rule", "free_wait=nan"), ("run", "--rule", "free_wait=1e12"),
-     ("run", "--rule", "vip_month=100000000"), ("run", "--limit", "idle=inf")],
+     ("run", "--rule", "vip_month=100000000"), ("run", "--limit", "idle=inf"), ("run", "--limit", "turn=1.5"),
+     ("run", "--listen", f"127.0.0.1:{'9' * 5000}"), ("gc", "--keep-deleted", "1e9")],
 )  # fmt: skip
 def test_what_is_no_number_is_no_setting(server: RunningServer, words: tuple[str, ...]) -> None:
     assert server.command(*words).code == ExitCode.USAGE

@@ -271,8 +271,8 @@ def stats(data: Path, database: str, as_json: bool) -> None:
 def parse_address(text: str) -> tuple[str, int]:
     """`HOST:PORT`, an IPv6 host in brackets; raises `BadRequest`."""
     host, _, port = text.rpartition(":")
-    if not host or not port.isdecimal() or not 0 <= int(port) <= 65535:
-        raise BadRequest(f"An address is HOST:PORT, as in {DEFAULT_HOST}:{DEFAULT_PORT}, and not {text!r}.")
+    if not host or not port.isdecimal() or len(port) > 5 or int(port) > 65535:
+        raise BadRequest(f"An address is HOST:PORT, as in {DEFAULT_HOST}:{DEFAULT_PORT}, and not {text[:100]!r}.")
     return host.strip("[]"), int(port)
 
 
