@@ -6,6 +6,7 @@ from collections.abc import Iterator
 
 import pytest
 
+from tests.loadtest.runs import files_in, left_in
 from tests.support.server import Person, RunningServer
 
 
@@ -27,3 +28,11 @@ def server(shared_server: RunningServer) -> Iterator[RunningServer]:
     yield shared_server
     log = shared_server.log[before:]
     assert " ERROR " not in log and "Traceback" not in log, log
+
+
+@pytest.fixture
+def nothing_is_left(server: RunningServer, admin: Person) -> Iterator[None]:
+    """Whatever a test was, afterwards the library is as before."""
+    before = left_in(server), files_in(server)
+    yield
+    assert (left_in(server), files_in(server)) == before

@@ -5,54 +5,17 @@ from __future__ import annotations
 import json
 import re
 import signal
-import subprocess
-import time
 from pathlib import Path
-from typing import Any, Final
 from xml.etree import ElementTree
 
 import pytest
 
-from client_cli.loadtest.conductor import ECHO
 from tests.client.command import on_a_terminal
+from tests.loadtest.runs import SMALL, left_in, load
 from tests.support.server import PROGRAMS, Outcome, Person, RunningServer, eventually, finish, run
-from youku_evloop import orm
 from youku_evloop.errors import ExitCode
 
-SMALL: Final = ("--clients", "3", "--users", "2", "--movies", "2", "--size", "uniform:1KiB,300KiB", "--seed", "1")
-
-
-def load(person: Person, *options: str | Path) -> Any:
-    """The document of a small test that went well."""
-    return person.do("loadtest", *SMALL, *options)
-
-
-def left_in(server: RunningServer) -> dict[str, int]:
-    """How many rows there are of what a test makes."""
-    database = orm.Database(f"sqlite:///{server.data / 'youku.db'}")
-    tables = ("movie", "movie_gram", "download_record", "download_wait", "search_history")
-    try:
-        counts = {table: int(database.execute(f"SELECT COUNT(*) FROM {table}").rows[0][0]) for table in tables}
-        unfinished = database.execute("SELECT COUNT(*) FROM upload WHERE state <> 'cancelled'").rows[0][0]
-        users = database.execute("SELECT COUNT(*) FROM user WHERE name LIKE 'loadtest%'").rows[0][0]
-        return {
-            name: count for name, count in {**counts, "user": int(users), "upload": int(unfinished)}.items() if count
-        }
-    finally:
-        database.close()
-
-
-def files_in(server: RunningServer) -> list[str]:
-    """Bytes of movies and uploads on its disk."""
-    return [path.name for path in server.data.rglob("*") if path.is_file() and {"blobs", "parts"} & set(path.parts)]
-
-
-@pytest.fixture(autouse=True)
-def nothing_is_left(server: RunningServer, admin: Person) -> Any:
-    """Whatever a test was, afterwards the library is as before."""
-    before = left_in(server), files_in(server)
-    yield
-    assert (left_in(server), files_in(server)) == before
+pytestmark = pytest.mark.usefixtures("nothing_is_left")
 
 
 def test_a_number_of_requests_is_exactly_that(admin: Person) -> None:
@@ -193,189 +156,6 @@ def test_on_a_terminal_a_line_shows_how_it_goes(server: RunningServer, admin: Pe
     assert "Making 3 users..." in screen.text and "Removing what the test has made..." in screen.text
     assert re.search(r"\d/s  p50 .* p99 .*  0 errors", screen.text)
     assert "visit: browse" in screen.text
-
-
-def stall(server: RunningServer, running: subprocess.Popen[str]) -> None:
-    """Let the server stand still for as long as it takes the tester to say twice that nothing is answered."""
-    assert running.stderr is not None
-    json.loads(running.stderr.readline())
-    server.signal(signal.SIGSTOP)
-    try:
-        silent = 0
-        while silent < 3:
-            silent += json.loads(running.stderr.readline())["rate"] == 0
-    finally:
-        server.signal(signal.SIGCONT)
-
-
-def slow_ones(found: Any) -> int:
-    """Answers that took a good part of such a time."""
-    return sum(count for begin, _, count in found["distribution"] if begin > 0.1)
-
-
-def test_in_the_open_model_a_stall_shows_in_all_that_should_have_been_asked_meanwhile(
-    server: RunningServer, admin: Person
-) -> None:
-    options = ("--clients", "2", "--rate", "200", "--requests", "400", "--progress", "json", "--json")
-    running = admin.start("loadtest", *options)
-    stall(server, running)
-    found = json.loads(finish(running).stdout)
-    assert found["errors"] == 0
-    assert (found["requests"], found["arrivals"]["unserved"]) == (400, 0)
-    assert found["arrivals"]["delayed"] > 50
-    assert slow_ones(found) > 50
-
-
-def test_in_the_closed_model_it_shows_once_for_each_client(server: RunningServer, admin: Person) -> None:
-    options = ("--clients", "2", "--think", "5ms", "--requests", "400", "--progress", "json", "--json")
-    running = admin.start("loadtest", *options)
-    stall(server, running)
-    found = json.loads(finish(running).stdout)
-    assert found["requests"] == 400
-    assert slow_ones(found) <= 2
-    assert found["arrivals"] is None
-
-
-def test_what_is_due_and_never_answered_is_an_error(server: RunningServer, admin: Person) -> None:
-    options = ("--clients", "2", "--rate", "50", "--duration", "1s", "--timeout", "1.5", "--progress", "json", "--json")
-    running = admin.start("loadtest", *options)
-    assert running.stderr is not None
-    running.stderr.readline()
-    server.signal(signal.SIGSTOP)
-    try:
-        found = json.loads(finish(running).stdout)
-    finally:
-        server.signal(signal.SIGCONT)
-    assert sum(found["error_codes"].get(code, 0) for code in ("unanswered", "timeout")) == 2
-    assert found["requests"] + found["errors"] == found["arrivals"]["due"]
-
-
-def test_a_server_that_dies_is_counted_and_survived(tmp_path: Path) -> None:
-    server = RunningServer(tmp_path / "server")
-    server.start()
-    try:
-        options = ("--clients", "3", "--duration", "0.6s", "--progress", "json", "--json")
-        running = server.somebody("stranger").start("loadtest", *options)
-        assert running.stderr is not None
-        running.stderr.readline()
-        server.kill()
-        outcome = finish(running)
-    finally:
-        server.kill()
-    found = json.loads(outcome.stdout)
-    assert outcome.code == ExitCode.OK
-    assert found["requests"] > 0 and found["error_codes"].keys() == {"unreachable"}
-
-
-def test_a_server_that_has_said_goodbye_is_not_hammered(tmp_path: Path) -> None:
-    server = RunningServer(tmp_path / "server")
-    server.start()
-    try:
-        options = ("--clients", "3", "--think", "20ms", "--duration", "0.6s", "--progress", "json", "--json")
-        running = server.somebody("stranger").start("loadtest", *options)
-        assert running.stderr is not None
-        running.stderr.readline()
-        server.stop()
-        found = finish(running).document
-    finally:
-        server.kill()
-    assert found["error_codes"].keys() == {"unreachable"}
-    assert found["errors"] <= 15  # each client comes back twice a second, and not after each thought
-
-
-def test_a_server_that_restarts_at_the_end_of_a_test_is_waited_for(tmp_path: Path) -> None:
-    server = RunningServer(tmp_path / "server")
-    server.start()
-    try:
-        alice = server.create_admin("alice")
-        options = ("--scenario", "browse", "--duration", "0.4s", "--progress", "json", "--json")
-        running = alice.start("loadtest", *SMALL, *options)
-        assert running.stderr is not None
-        running.stderr.readline()
-        server.kill()
-        server.start()
-        found = finish(running).document
-        assert found["removed"]["left_behind"] is None
-        assert left_in(server) == {}
-    finally:
-        server.kill()
-
-
-def test_what_cannot_be_removed_is_said(tmp_path: Path) -> None:
-    server = RunningServer(tmp_path / "server")
-    server.start()
-    try:
-        running = server.create_admin("alice").start(
-            "loadtest", *SMALL, "--scenario", "browse", "--duration", "0.4s", "--progress", "json"
-        )
-        assert running.stderr is not None
-        running.stderr.readline()
-        server.kill()
-        outcome = finish(running)
-    finally:
-        server.kill()
-    assert outcome.code == ExitCode.TEMPORARY
-    assert "--clean-up" in outcome.stderr
-
-
-def test_a_second_ctrl_c_ends_the_removing_too(server: RunningServer, admin: Person) -> None:
-    before = len(server.log)
-    running = admin.start("loadtest", *SMALL, "--scenario", "browse", "--duration", "1h", "--timeout", "30")
-    eventually(lambda: "op=movie.show" in server.log[before:], "load")
-    server.signal(signal.SIGSTOP)
-    try:
-        running.send_signal(signal.SIGINT)
-        eventually(lambda: not signals_pending(running.pid), "the first one is taken")
-        taken = time.monotonic()
-        eventually(lambda: time.monotonic() > taken + 2 * ECHO, "a second one is another")
-        running.send_signal(signal.SIGINT)
-        outcome = finish(running)
-    finally:
-        server.signal(signal.SIGCONT)
-    assert outcome.code == ExitCode.INTERRUPTED
-    assert "Tester:" in outcome.stdout and "--clean-up" in outcome.stderr
-    admin.do("loadtest", "--clean-up")
-
-
-def test_a_signal_that_comes_twice_at_once_is_one(server: RunningServer, admin: Person) -> None:
-    before = len(server.log)
-    running = admin.start("loadtest", *SMALL, "--scenario", "browse", "--duration", "1h")
-    eventually(lambda: "op=movie.show" in server.log[before:], "load")
-    running.send_signal(signal.SIGTERM)
-    eventually(lambda: not signals_pending(running.pid), "the first one is taken")
-    running.send_signal(signal.SIGTERM)
-    outcome = finish(running)
-    assert outcome.code == ExitCode.INTERRUPTED
-    assert "--clean-up" not in outcome.stderr
-
-
-def signals_pending(pid: int) -> bool:
-    """Whether the process has still to see a signal."""
-    status = dict(
-        line.split(":\t", 1) for line in Path(f"/proc/{pid}/status").read_text().splitlines() if ":\t" in line
-    )
-    return int(status["ShdPnd"], 16) != 0
-
-
-def test_what_a_killed_tester_left_is_found_and_removed(server: RunningServer, admin: Person) -> None:
-    before = len(server.log)
-    running = admin.start("loadtest", *SMALL, "--scenario", "mixed", "--duration", "1h")
-    eventually(lambda: "op=upload.finish" in server.log[before:] and "op=movie.show" in server.log[before:], "load")
-    running.kill()
-    finish(running)
-    admin.do("upload", _a_file(admin.home), "--title", "loadtest-is-no-test")
-    removed = admin.do("loadtest", "--clean-up")
-    assert removed["users"] == 2 and removed["movies"] >= 2
-    kept = admin.do("list")["movies"]
-    assert [movie["name"] for movie in kept] == ["loadtest-is-no-test"]
-    admin.do("delete", str(kept[0]["id"]), "--yes")
-    admin.do("delete", str(kept[0]["id"]), "--purge", "--yes")
-
-
-def _a_file(directory: Path) -> Path:
-    file = directory / "a.avi"
-    file.write_bytes(b"bytes")
-    return file
 
 
 def test_the_summary_is_a_table(admin: Person) -> None:
