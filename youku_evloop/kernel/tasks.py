@@ -81,8 +81,9 @@ class Tasks:
 
     def wait(self) -> Any:
         """Leave the current task until someone switches to it; the value is what they brought."""
-        hub = self.require_task()
-        label = self.label
+        hub, label = self.hub, self.label
+        if hub is None or getcurrent() is hub:
+            raise WaitingOnTheHub
         brought = hub.switch()
         self.label = label
         return brought

@@ -132,8 +132,9 @@ class Pool:
         try:
             if self._closed:
                 raise Unavailable("the database was closed")
+            now = self._now()
             while (link := self._pop(self._idle.pop)) is not None:
-                if self._fresh(link) and link.usable(self._now() - link.used):
+                if self._fresh(link, now) and link.usable(now - link.used):
                     return link
                 link.close()
             link = self._open()
@@ -147,12 +148,12 @@ class Pool:
         """Take a connection back: reset and kept, or closed."""
         try:
             self.reset(link)
-            link.used = self._now()
-            if link.broken or self._closed or not self._fresh(link):
+            link.used = now = self._now()
+            if link.broken or self._closed or not self._fresh(link, now):
                 link.close()
             else:
                 self._idle.append(link)
-            if self._idle and not self._fresh(self._idle[0]) and (stale := self._pop(self._idle.popleft)):
+            if self._idle and not self._fresh(self._idle[0], now) and (stale := self._pop(self._idle.popleft)):
                 stale.close()
         finally:
             self._gate.leave()
@@ -165,8 +166,7 @@ class Pool:
         except Exception:
             link.broken = True
 
-    def _fresh(self, link: Link) -> bool:
-        now = self._now()
+    def _fresh(self, link: Link, now: float) -> bool:
         return now - link.used < self._idle_limit and now - link.opened < self._age_limit
 
     def _pop(self, end: Callable[[], Link]) -> Link | None:
