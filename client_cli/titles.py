@@ -19,7 +19,7 @@ import msgspec
 
 from client_cli.text import visible
 from client_cli.values import Movie
-from youku_evloop.errors import Ambiguous, BadRequest, MovieDeleted, NotFound
+from youku_evloop.errors import Ambiguous, BadRequest, MovieDeleted, NotFound, UnknownCommand
 
 if TYPE_CHECKING:
     from client_cli.client import Client
@@ -116,10 +116,22 @@ def find_title(client: Client, title: str, *, deleted: bool = False, whole: bool
         return candidates[0]
     if candidates:
         raise Ambiguous(_which_of(candidates, title), title=title, **_facts(candidates))
+    if not deleted and (gone := _bought_and_gone(client, title)):
+        return client.movie(gone)  # the server says that it is
     near = _near(movies if deleted else _alike(client, title), title)
     what, shown = ("deleted movie", SHOWN_DELETED) if deleted else ("movie", SHOWN)
     hint = f"Did you mean {_either(near)}?" if near else shown
     raise NotFound(f"No {what} has {_short(title)!r} in its title. {hint}", title=title, **_facts(near))
+
+
+def _bought_and_gone(client: Client, title: str) -> int | None:
+    """The id of a movie of this title that was bought before it was taken out of the library."""
+    try:
+        purchases = client.purchases(PAGE).rows
+    except UnknownCommand:  # a server from before there was anything to buy
+        return None
+    gone = (bought for bought in purchases if bought.deleted and _has_words(bought.name or "", title))
+    return next((bought.movie for bought in gone), None)
 
 
 def _which_of(candidates: list[Movie], title: str) -> str:
@@ -141,8 +153,12 @@ def comparable(text: str) -> str:
 
 
 def _matching(movies: Iterable[Movie], title: str) -> list[Movie]:
-    words = comparable(title).split()
-    return [movie for movie in movies if all(word in comparable(movie.name) for word in words)]
+    return [movie for movie in movies if _has_words(movie.name, title)]
+
+
+def _has_words(name: str, title: str) -> bool:
+    """Whether what was typed of a title can mean the movie of this name."""
+    return all(word in comparable(name) for word in comparable(title).split())
 
 
 def _found(client: Client, title: str) -> Iterator[Movie]:

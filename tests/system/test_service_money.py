@@ -128,7 +128,7 @@ def test_who_bought_a_movie_that_was_deleted_is_told_and_gets_it_back(
     movie = publish("--charge", "--title", "Bought and gone")
     somebody.do("buy", str(movie))
     admin.do("delete", str(movie), "--yes")
-    for words in (["show", str(movie)], ["download", str(movie), "-o", "x.avi"]):
+    for words in (["show", str(movie)], ["download", str(movie), "-o", "x.avi"], ["download", "bought and go"]):
         assert "You have bought movie" in somebody.fail(ExitCode.NOT_FOUND, *words)["message"]
     with somebody.wire() as wire:
         assert wire.refused("movie.read", movie=movie)["error"] == "movie_deleted"
