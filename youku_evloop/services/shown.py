@@ -43,7 +43,8 @@ def listed(rows: Iterable[tuple[Any, ...]]) -> list[Listed]:
     movies = []
     for number, name, size, digest, free, own, for_vips, time, uploader in rows:
         price, vip_price = prices(free, own, for_vips)
-        movies.append(Listed(number, name, size, digest, free == 1, price, vip_price, _second(time), uploader))
+        second = f"{time[:10]}T{time[11:19]}Z"
+        movies.append(Listed(number, name, size, digest, free == 1, price, vip_price, second, uploader))
     return movies
 
 
@@ -61,8 +62,8 @@ def as_json(movie: Movie, *, whole: bool = False) -> Listed:
     """A movie as the wire shows it; `whole`: with its description. `movie.user` must be joined."""
     m = movie
     cost = prices(m.is_free, m.price, m.vip_price)
-    time = _second(m.create_time.isoformat())
-    columns = (m.id, m.name, m.file_size, m.file_hash, m.is_free, *cost, time, m.user.name)
+    second = f"{m.create_time.isoformat()[:19]}Z"
+    columns = (m.id, m.name, m.file_size, m.file_hash, m.is_free, *cost, second, m.user.name)
     return Shown(*columns, m.description) if whole else Listed(*columns)
 
 
@@ -82,8 +83,3 @@ def prices(is_free: bool, price: int | None, vip_price: int | None) -> tuple[int
         return 0, 0
     everybody = DEFAULT_PRICE if price is None else price
     return everybody, min(everybody, DEFAULT_VIP_PRICE if vip_price is None else vip_price)
-
-
-def _second(time: str) -> str:
-    """A time as the wire writes it: UTC, to the second."""
-    return f"{time[:10]}T{time[11:19]}Z"
