@@ -36,6 +36,9 @@ class Choice:
     """A question to be answered with yes or no, and the option that yes adds."""
 
 
+LONGEST_ANSWER: Final = 16_384
+"""Characters; something that knows no end of a line may sit at the keyboard."""
+
 NOBODY: Final = (
     Choice("Log in", ("login",), ("User name: ",)),
     Choice("Register", ("register",), ("User name: ",)),
@@ -220,7 +223,7 @@ class Menu:
         """A line of input; raises `EOFError` at its end."""
         sys.stdout.write(self._say(question))
         sys.stdout.flush()
-        line = sys.stdin.readline()
+        line = sys.stdin.readline(LONGEST_ANSWER)
         if not line:
             raise EOFError
         return line.strip()

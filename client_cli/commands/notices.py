@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sys
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 import click
 from msgspec import UNSET
@@ -20,6 +20,9 @@ if TYPE_CHECKING:
     from client_cli.values import Notice
 
 COLUMNS = (Column("ID", right=True), Column(""), Column("PUBLISHED"), Column("BY"), Column("TITLE", flexible=True))
+
+ENOUGH: Final = 5_000
+"""Characters of standard input that are read: more than a notice may have, and no more than fit memory."""
 
 
 @click.group(
@@ -177,7 +180,7 @@ def _done(app: App, found: Notice, verb: str) -> None:
 
 
 def _content(text_or_dash: str) -> str:
-    return sys.stdin.read() if text_or_dash == "-" else text_or_dash
+    return sys.stdin.read(ENOUGH) if text_or_dash == "-" else text_or_dash
 
 
 def _whole(app: App, found: Notice) -> str:

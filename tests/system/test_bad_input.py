@@ -7,13 +7,14 @@ from __future__ import annotations
 
 import os
 import socket
+import subprocess
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Final
 
 import pytest
 
-from tests.support.server import Outcome, Person, RunningServer, finish, run
+from tests.support.server import LIMIT, Outcome, Person, RunningServer, finish, run
 from tests.system.conftest import MakeFile, on_sqlite_alone
 from youku_evloop.errors import ExitCode
 
@@ -276,3 +277,11 @@ def test_a_database_that_cannot_be_had_is_named_without_its_password(
     assert outcome.code == code
     assert "--database" in outcome.stderr
     assert "secret-word" not in outcome.stderr
+
+
+def test_an_endless_notice_is_refused_before_memory_is_full(server: RunningServer, admin: Person) -> None:
+    with open("/dev/zero") as endless:
+        command = admin._command(["notice", "publish", "Endless", "-"])
+        done = subprocess.run(command, env=admin.environment, stdin=endless, stderr=subprocess.PIPE, timeout=LIMIT)
+    assert done.returncode == ExitCode.USAGE
+    assert b"1 to 4000 characters" in done.stderr
