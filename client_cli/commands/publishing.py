@@ -80,22 +80,32 @@ class Row:
         return shown
 
 
+class Turns:
+    """Files of the same bytes are sent one after the other: at once, they would be one upload to the server."""
+
+    def __init__(self) -> None:
+        self._locks: dict[str, threading.Lock] = {}
+
+    def of(self, path: Path) -> threading.Lock:
+        """What whoever sends this file has to hold meanwhile."""
+        with Source(path) as source:
+            return self._locks.setdefault(source.fingerprint(), threading.Lock())
+
+
 @dataclass(slots=True)
 class Publishing:
-    """One run: how to publish, and the locks that let two files of the same bytes take turns."""
+    """One run: how to publish, and what."""
 
     app: App
     pacer: Pacer
     again: bool = False
     dry_run: bool = False
-    _turns: dict[str, threading.Lock] = field(default_factory=dict)
+    _turns: Turns = field(default_factory=Turns)
 
     def publish(self, youku: Client, wanted: Wanted, bars: Bars) -> Row:
         """Make sure that the file is in the library."""
-        with Source(wanted.path) as source:
-            fingerprint = source.fingerprint()
         name = text.visible(readable(wanted.path.name))
-        with self._turns.setdefault(fingerprint, threading.Lock()), bars.showing(name) as progress:
+        with self._turns.of(wanted.path), bars.showing(name) as progress:
             there = None if self.again else _find(youku, wanted, progress)
             if there is not None:
                 return Row(wanted, Outcome.EXISTS, there)

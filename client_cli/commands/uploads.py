@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sys
-from contextlib import ExitStack
+from contextlib import ExitStack, nullcontext
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
@@ -13,7 +13,7 @@ from client_cli import candidates, text
 from client_cli.app import App
 from client_cli.commands.batches import STOPPED, Result, run_batch
 from client_cli.commands.prices import parse_price
-from client_cli.commands.publishing import Outcome, Publishing, Wanted, publish_all, telling_of_a_resume
+from client_cli.commands.publishing import Outcome, Publishing, Turns, Wanted, publish_all, telling_of_a_resume
 from client_cli.directories import files_below
 from client_cli.framework import YoukuCommand, YoukuGroup, command, pass_app, yes_option
 from client_cli.money import check_prices
@@ -115,11 +115,17 @@ def _upload_files(
     pacer = shared_pacer(limit_rate, max(min(jobs, len(files)), 1))
     for entry in skipped:
         app.message(f"Skipped {text.visible(entry['path'])}: {entry['reason']}.")
+    turns = Turns()
+
+    def send(youku: Client, path: Path, bars: Bars) -> Result:
+        with nullcontext() if min(jobs, len(files)) == 1 else turns.of(path):
+            return _send(app, youku, path, bars, {**chosen, "limit_rate": pacer})
+
     run_batch(
         app,
         "uploaded",
         files,
-        lambda youku, path, bars: _send(app, youku, path, bars, {**chosen, "limit_rate": pacer}),
+        send,
         lambda path: {"path": readable(path), "outcome": "failed"},
         jobs=jobs,
         besides={"existing": [], "skipped": skipped},

@@ -7,7 +7,7 @@ from blake3 import blake3
 from tests.support.sender import SIZE, Sender, downloaded, until_held
 from tests.support.server import Person, RunningServer
 from tests.support.wire import Wire
-from tests.system.conftest import bytes_of, part_of
+from tests.system.conftest import MakeFile, bytes_of, part_of
 from youku_evloop.errors import ExitCode
 
 
@@ -167,3 +167,12 @@ def test_an_upload_that_is_cancelled_while_its_bytes_come_in_ends_there(wire: Wi
     wire.send_bytes(sender.content[1000:])
     assert wire.receive()["error"] == "not_found"
     wire.ask("ping")
+
+
+def test_two_files_of_the_same_bytes_sent_at_once_become_two_movies(admin: Person, make_file: MakeFile) -> None:
+    files = [make_file(2_000_000) for _ in range(4)]
+    for file in files[1:]:
+        file.write_bytes(files[0].read_bytes())
+    uploaded = admin.do("upload", *files, "--jobs", "4")["uploaded"]
+    assert sorted(row["movie"]["name"] for row in uploaded) == sorted(file.name for file in files)
+    assert len({row["movie"]["id"] for row in uploaded}) == 4
