@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from client_cli.settings import check_profile, load_config, parse_config
+from client_cli.state import locked
 from youku_evloop.errors import BadRequest, Forbidden
 
 Scalar = str | int | float | bool
@@ -21,19 +22,23 @@ def set_value(path: Path, profile: str, key: str, value: Scalar | None) -> None:
     """Let `profile` set `key` to `value`, or leave it out if None; raises `BadRequest` where it may not be set so."""
     if value is not None:
         check_profile(profile, {key: value})
-    expected = load_config(path)
-    entries = expected.setdefault("profiles", {}).setdefault(profile, {})
-    _assign(entries, key, value)
-    _rewrite(path, _with_line(_source(path), f"[profiles.{_toml_key(profile)}]", key, value), expected)
+    path = path.resolve()  # where it is a link it stays one
+    with locked(path.parent, "profiles"):
+        expected = load_config(path)
+        entries = expected.setdefault("profiles", {}).setdefault(profile, {})
+        _assign(entries, key, value)
+        _rewrite(path, _with_line(_source(path), f"[profiles.{_toml_key(profile)}]", key, value), expected)
 
 
 def use_profile(path: Path, profile: str | None) -> None:
     """Make a profile the one that is used where none is named; None: no profile."""
-    expected = load_config(path)
-    if profile is not None and profile not in expected.get("profiles", {}):
+    path = path.resolve()
+    if profile is not None and profile not in load_config(path).get("profiles", {}):
         raise BadRequest(f"There is no profile {profile!r} yet: youku --profile {profile} config set server HOST:PORT")
-    _assign(expected, "profile", profile)
-    _rewrite(path, _with_line(_source(path), "", "profile", profile), expected)
+    with locked(path.parent, "profiles"):
+        expected = load_config(path)
+        _assign(expected, "profile", profile)
+        _rewrite(path, _with_line(_source(path), "", "profile", profile), expected)
 
 
 def _assign(entries: dict[str, Any], key: str, value: Scalar | None) -> None:
@@ -44,7 +49,7 @@ def _assign(entries: dict[str, Any], key: str, value: Scalar | None) -> None:
 
 
 def _source(path: Path) -> str:
-    return path.read_text() if path.exists() else ""
+    return path.read_text("utf-8") if path.exists() else ""
 
 
 def _with_line(source: str, header: str, key: str, value: Scalar | None) -> str:
@@ -79,8 +84,7 @@ def _rewrite(path: Path, source: str, expected: dict[str, Any]) -> None:
         raise BadRequest(f"{path} is written in a way that this command does not understand: edit it by hand.")
     fresh = path.with_suffix(".new")
     try:
-        path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-        fresh.write_text(source)
+        fresh.write_text(source, "utf-8")
         fresh.replace(path)
     except OSError as problem:
         raise Forbidden(f"{path} cannot be written: {problem.strerror}.") from None

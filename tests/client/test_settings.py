@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
@@ -88,6 +89,16 @@ def test_a_setting_is_changed_and_the_rest_is_left_alone(config: Path) -> None:
     use_profile(config, None)
     assert "profile" not in load_config(config)
     assert [path.name for path in config.parent.iterdir()] == ["config.toml"]
+
+
+def test_changes_at_once_are_all_made_and_a_link_stays_one(config: Path, tmp_path: Path) -> None:
+    link = tmp_path / "link.toml"
+    link.symlink_to(config)
+    names = [f"p{number}" for number in range(20)]
+    with ThreadPoolExecutor(max_workers=8) as pool:
+        list(pool.map(lambda name: set_value(link, name, "retry", 3), names))
+    assert {name: {"retry": 3} for name in names}.items() <= load_config(config)["profiles"].items()
+    assert link.is_symlink()
 
 
 def test_a_config_written_in_another_way_is_not_touched(config: Path) -> None:
