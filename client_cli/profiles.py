@@ -22,7 +22,7 @@ def set_value(path: Path, profile: str, key: str, value: Scalar | None) -> None:
     """Let `profile` set `key` to `value`, or leave it out if None; raises `BadRequest` where it may not be set so."""
     if value is not None:
         check_profile(profile, {key: value})
-    path = path.resolve()  # where it is a link it stays one
+    path = _place(path)
     with locked(path.parent, "profiles"):
         expected = load_config(path)
         entries = expected.setdefault("profiles", {}).setdefault(profile, {})
@@ -32,13 +32,19 @@ def set_value(path: Path, profile: str, key: str, value: Scalar | None) -> None:
 
 def use_profile(path: Path, profile: str | None) -> None:
     """Make a profile the one that is used where none is named; None: no profile."""
-    path = path.resolve()
+    path = _place(path)
     if profile is not None and profile not in load_config(path).get("profiles", {}):
         raise BadRequest(f"There is no profile {profile!r} yet: youku --profile {profile} config set server HOST:PORT")
     with locked(path.parent, "profiles"):
         expected = load_config(path)
         _assign(expected, "profile", profile)
         _rewrite(path, _with_line(_source(path), "", "profile", profile), expected)
+
+
+def _place(path: Path) -> Path:
+    """Where the file really is, so that a link to it stays one; raises `BadRequest` where it cannot be read."""
+    load_config(path)
+    return path.resolve()
 
 
 def _assign(entries: dict[str, Any], key: str, value: Scalar | None) -> None:
