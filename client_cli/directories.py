@@ -45,13 +45,21 @@ def _walk(directory: Path) -> Iterator[tuple[Path, str]]:
         return
     for entry in found:
         path = directory / entry.name
-        if entry.name.startswith("."):
-            yield path, HIDDEN
-        elif entry.is_dir(follow_symlinks=False):
+        if entry.is_dir(follow_symlinks=False) and not entry.name.startswith("."):
             yield from _walk(path)
-        elif entry.is_dir():
-            yield path, LINK
-        elif not entry.is_file():
-            yield path, NO_FILE
         else:
-            yield path, "" if entry.stat().st_size else EMPTY
+            yield path, _reason(entry)
+
+
+def _reason(entry: os.DirEntry[str]) -> str:
+    """Why it is skipped; "": it is not."""
+    if entry.name.startswith("."):
+        return HIDDEN
+    try:
+        if entry.is_dir():
+            return LINK
+        if not entry.is_file():
+            return NO_FILE
+        return "" if entry.stat().st_size else EMPTY
+    except OSError:  # links in a circle, or gone by now
+        return UNREADABLE

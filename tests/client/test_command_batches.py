@@ -117,10 +117,12 @@ def test_a_directory_is_uploaded_with_all_below_it(command: Command, peer: Peer)
     (below / "empty.avi").touch()
     os.mkfifo(below / "fifo")
     (below / "up").symlink_to("..")
+    (below / "circle").symlink_to("circle")
     document = command("upload", "videos", "--recursive", "--json").document
     assert [entry["path"] for entry in document["uploaded"]] == ["videos/a.avi", "videos/b.avi", "videos/sub/c.avi"]
     assert [(entry["path"], entry["reason"]) for entry in document["skipped"]] == [
         ("videos/.git", "hidden"),
+        ("videos/sub/circle", "not readable"),
         ("videos/sub/empty.avi", "empty"),
         ("videos/sub/fifo", "no regular file"),
         ("videos/sub/up", "a link to a directory"),
