@@ -36,19 +36,20 @@ def files_below(paths: Sequence[Path]) -> tuple[list[Path], list[dict[str, str]]
 
 
 def _walk(directory: Path) -> Iterator[tuple[Path, str]]:
-    """What is in it and below, each with the reason to skip it or ""."""
-    try:
-        with os.scandir(directory) as entries:
-            found = sorted(entries, key=lambda entry: entry.name)
-    except OSError:
-        yield directory, UNREADABLE
-        return
-    for entry in found:
-        path = directory / entry.name
-        if entry.is_dir(follow_symlinks=False) and not entry.name.startswith("."):
-            yield from _walk(path)
-        else:
+    """What is in it and below, each with the reason to skip it or "". However deep: directories wait in a list."""
+    waiting: list[tuple[Path, os.DirEntry[str] | None]] = [(directory, None)]
+    while waiting:
+        path, entry = waiting.pop()
+        if entry is not None and (entry.name.startswith(".") or not entry.is_dir(follow_symlinks=False)):
             yield path, _reason(entry)
+            continue
+        try:
+            with os.scandir(path) as entries:
+                found = sorted(entries, key=lambda entry: entry.name, reverse=True)
+        except OSError:
+            yield path, UNREADABLE
+        else:
+            waiting += [(path / entry.name, entry) for entry in found]
 
 
 def _reason(entry: os.DirEntry[str]) -> str:

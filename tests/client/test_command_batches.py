@@ -129,6 +129,21 @@ def test_a_directory_is_uploaded_with_all_below_it(command: Command, peer: Peer)
     ]
 
 
+def test_a_directory_may_be_as_deep_as_paths_are_long(command: Command, peer: Peer) -> None:
+    deepest = Path("videos").joinpath(*["d"] * 1500)
+    place = os.open(".", os.O_RDONLY)
+    for name in deepest.parts:
+        os.mkdir(name, dir_fd=place)
+        below = os.open(name, os.O_RDONLY, dir_fd=place)
+        os.close(place)
+        place = below
+    os.close(place)
+    (deepest / "a.avi").write_bytes(DATA)
+    uploaded = command("upload", "videos", "--recursive", "--json").document["uploaded"]
+    assert [entry["path"] for entry in uploaded] == [str(deepest / "a.avi")]
+    subprocess.run(["rm", "-r", "videos"], check=True)  # as deep as no function of Python's goes
+
+
 def test_what_was_skipped_is_said_and_nothing_left_is_an_error(command: Command, peer: Peer) -> None:
     Path("videos").mkdir()
     Path("videos/a.avi").write_bytes(DATA)
