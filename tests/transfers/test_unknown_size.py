@@ -83,3 +83,10 @@ def test_of_nothing_there_is_no_movie(wire: Wire) -> None:
 def test_size_and_fingerprint_are_both_known_or_neither(wire: Wire, size: int | None, fingerprint: str | None) -> None:
     refused = wire.refused("upload.create", name="half", size=size, fingerprint=fingerprint)
     assert refused["error"] == "bad_request" and "both" in refused["message"]
+
+
+def test_a_full_disk_refuses_it_at_once_and_says_that_it_needs_something(tmp_path: Path) -> None:
+    with RunningServer(tmp_path / "server", options=["--keep-free", "1000000T"]) as full:
+        with full.create_admin("alice").wire() as wire:
+            refused = wire.refused("upload.create", name="stream", size=None, fingerprint=None)
+        assert (refused["error"], refused["needed"], refused["free"]) == ("no_space", 1, 0)

@@ -29,7 +29,7 @@ def require(library: Library, upload_id: str, user_id: int, size: int) -> None:
 
     Whoever calls settles the promise (`Library.promises`) once the row is there for all to see.
     """
-    _left(library, Promise(upload_id, user_id, size), size)
+    _left(library, Promise(upload_id, user_id, size), size or 1)  # one of unknown size has a byte at least
 
 
 def grow(library: Library, upload: OpenUpload, end: int) -> None:
