@@ -212,8 +212,8 @@ def test_limits_can_be_set_by_option_and_by_environment(start: Callable[..., Loa
     ("limit", "reason"),
     [
         ("patience=5", "no limit 'patience'"),
-        ("idle", "is float"),
-        ("pipeline=2.5", "is int"),
+        ("idle", "is a number, as in idle=5"),
+        ("pipeline=2.5", "is a whole number"),
         ("idle=0", "more than 0"),
         ("idle=-1", "more than 0"),
         ("idle=nan", "more than 0"),
