@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from tests.orm.tables import Author, Book, Colour, Counter, Review
+from tests.orm.tables import Author, Book, Colour, Counter, Everything, Review
 from youku_evloop import orm
 
 WRONG: list[Callable[[], Any]] = [
@@ -372,3 +372,37 @@ def test_locked_rows_can_be_read_and_written(library: dict[str, Author], databas
         book = Book.select(title="a0").for_update().get()
         book.update(price=book.price + 1)
     assert Book.select(title="a0").get().price == 1
+
+
+ODD_TEXTS = [
+    "",
+    "nothing\0after",
+    "quote \" and \\ and '",
+    "[1,2],",
+    "null",
+    "1e400",
+    "\x01\x1f\x7f\u2028",
+    "片\U0001f3ac\U0010ffff",
+]
+ODD_NUMBERS = [0, -1, 2**53 + 1, 2**63 - 1, -(2**63)]
+
+
+def test_rows_hold_whatever_was_stored(database: orm.Database) -> None:
+    stored = [(f"{n:02}", text, number) for n, text in enumerate(ODD_TEXTS) for number in ODD_NUMBERS]
+    odd = [(f"{n:03}{key}", text, number, {"of": text}) for n, (key, text, number) in enumerate(stored)]
+    Everything.insert_many({"key": key, "text": text, "big": number, "data": data} for key, text, number, data in odd)
+    columns = (Everything.key, Everything.text, Everything.big, Everything.data)
+    query = Everything.select().columns(*columns, Everything.small).order_by(Everything.key.desc())
+    assert query.rows() == [(*row, None) for row in reversed(odd)]
+    assert query.limit(3).offset(1).rows() == [(*row, None) for row in odd[-2:-5:-1]]
+    assert query.where(Everything.small == 1).rows() == []
+
+
+def test_objects_hold_what_json_does_not(database: orm.Database) -> None:
+    blob = bytes(range(256))
+    Everything.insert_many({"key": str(number), "blob": blob, "flag": number == 1} for number in range(3))
+    assert [(one.blob, one.flag) for one in Everything.select().order_by(Everything.key)] == [
+        (blob, False),
+        (blob, True),
+        (blob, False),
+    ]

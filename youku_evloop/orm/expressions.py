@@ -100,6 +100,7 @@ class Expression(Compilable, Generic[T]):
     """Anything with a value in SQL. Comparisons give conditions, to be joined with `&`, `|` and `~`."""
 
     decoder: Callable[[Any], Any] | None = None  # turns what the database gives into T; None: it is T already
+    fits_json = False  # whether JSON holds all that the database may give, to the last bit: integers and text
 
     def encode(self, value: Any) -> Raw:
         """The stored form of a Python value that is compared with, or added to, this expression."""
@@ -183,7 +184,9 @@ class Expression(Compilable, Generic[T]):
     @property
     def stored(self) -> Expression[Raw]:
         """The same, of which `rows` gives what the database has: times as text, flags as 0 and 1."""
-        return Operation(self)
+        stored: Operation[Raw] = Operation(self)
+        stored.fits_json = self.fits_json
+        return stored
 
     def desc(self) -> Ordering:
         return Ordering(self, " DESC")
@@ -241,6 +244,7 @@ class Operation(Expression[T]):
     def like_type(self, expression: Expression[Any]) -> Operation[T]:
         """The same, with the other expression's type of value."""
         self.decoder, self.encode = expression.decoder, expression.encode  # type: ignore[method-assign]
+        self.fits_json = expression.fits_json
         return self
 
 

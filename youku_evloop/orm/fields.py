@@ -47,6 +47,7 @@ class Field(Expression[T]):
                  index: bool = False, default: Any = None) -> None:  # fmt: skip
         self.kind, self.null, self.default, self.decoder = kind, null, default, kind.load
         self.primary_key, self.unique, self.index = primary_key, unique, index
+        self.fits_json = kind.sqlite in ("INTEGER", "TEXT")
 
     @overload
     def __get__(self, instance: None, owner: type) -> Field[T]: ...

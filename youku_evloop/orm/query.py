@@ -137,7 +137,7 @@ class Query(Compilable, Generic[M]):
 
     def first(self) -> M | None:
         """The first object, or None."""
-        one = self if type(self._limit) is int and self._limit == 1 else self.limit(1)
+        one = self if self._is_one else self.limit(1)
         return next(iter(one.all()), None)
 
     def get(self) -> M:
@@ -231,7 +231,17 @@ class Query(Compilable, Generic[M]):
         database = current_database()
         if self._for_update and database.dialect == "mysql":
             sql += " FOR UPDATE"
-        return database.perform(sql, values, write=False).rows
+        return database.fetch(sql, values, 0 if self._is_one else self._width())
+
+    @property
+    def _is_one(self) -> bool:
+        """Whether it asks for one row, and says so."""
+        return type(self._limit) is int and self._limit == 1
+
+    def _width(self) -> int:
+        """How many columns are read, if JSON can hold them all."""
+        columns = self._columns or (self._loaded() if self._joins else self._table.columns)
+        return len(columns) if all(column.fits_json for column in columns) else 0
 
     def _loaded(self) -> list[Expression[Any]]:
         joined = [key.of(column) for key in self._joins for column in key.target.columns]

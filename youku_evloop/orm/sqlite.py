@@ -9,7 +9,10 @@ from __future__ import annotations
 import sqlite3
 import time
 from collections.abc import Callable, Sequence
+from functools import lru_cache
 from typing import Any, TypeVar
+
+import msgspec
 
 from . import errors
 from .expressions import Raw
@@ -29,6 +32,7 @@ SET_UP = (
     "PRAGMA foreign_keys = ON",
     "PRAGMA case_sensitive_like = ON",  # as MySQL does with our collation
 )
+ROWS = msgspec.json.Decoder(list[tuple[Any, ...]])
 ERRORS: dict[str, type[errors.OrmError]] = {
     "SQLITE_CONSTRAINT_UNIQUE": errors.UniqueViolation, "SQLITE_CONSTRAINT_PRIMARYKEY": errors.UniqueViolation,
     "SQLITE_CONSTRAINT_FOREIGNKEY": errors.ForeignKeyViolation, "SQLITE_CONSTRAINT": errors.IntegrityError,
@@ -37,6 +41,24 @@ ERRORS: dict[str, type[errors.OrmError]] = {
     "SQLITE_CANTOPEN": errors.Unavailable, "SQLITE_FULL": errors.DiskFull, "SQLITE_IOERR": errors.Unavailable,
     "SQLITE_READONLY": errors.Unavailable,
 }  # fmt: skip
+
+
+@lru_cache(maxsize=256)
+def in_one_row(sql: str, width: int) -> str:
+    """The same SELECT of so many columns, with all its rows in one, which `rows_of` takes apart.
+
+    The module `sqlite3` lets go of the interpreter for each row. Where a loop is at work in another thread, it has to
+    wait for it each time: a page of 21 rows took twice the CPU of this. A subquery that is aggregated keeps its order
+    (rule 16 of SQLite's query flattener).
+    """
+    names = ", ".join(f"c{number}" for number in range(width))
+    return f"WITH page({names}) AS ({sql}) SELECT group_concat(json_array({names})) FROM page"
+
+
+def rows_of(result: Result) -> list[tuple[Any, ...]]:
+    """The rows of a SELECT that was sent `in_one_row`."""
+    ((text,),) = result.rows
+    return ROWS.decode(f"[{text or ''}]")
 
 
 class SqliteBackend:
