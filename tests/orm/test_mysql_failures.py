@@ -243,7 +243,7 @@ def test_a_server_that_hangs_is_left_for_the_next_one(
         one = orm.Database(host)
         orm.create_all(one, [Author])
         one.close()
-    both = orm.Database(url, statement_timeout=0.1, connect_timeout=0.5)
+    both = orm.Database(url, statement_timeout=0.5, connect_timeout=1.0)
     with both.use():
         Author.create(name="first host")
         server.pause()
