@@ -22,6 +22,7 @@ NAIVE = CREATED.replace(tzinfo=None)
 
 
 def video(number: int, created: datetime) -> dict[str, Any]:
+    """The columns of the row of this number, without its key."""
     return {
         "name": f"video number {number}", "file_hash": f"{number:064x}", "file_size": number * 1_000_003,
         "is_free": number % 2 == 0, "price": number % 5000, "owner": number % 7, "created": created,

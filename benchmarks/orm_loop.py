@@ -33,17 +33,20 @@ SQL, _ = OurVideo.select(id=1).sql()
 
 
 def ask_for_objects(queries: int) -> None:
+    """So many point selects, each of which becomes an object."""
     for number in range(1, queries + 1):
         OurVideo.select(id=number).get()
 
 
 def ask_for_rows(queries: int) -> None:
+    """The same statement, and nothing made of its row."""
     database = orm.current_database()
     for number in range(1, queries + 1):
         database.perform(SQL, [number], write=False)
 
 
 def in_loop(ask: Callable[[int], None], url: str, queries: int) -> None:
+    """All clients as tasks of one loop, over the pool's connections."""
     loop = Loop()
     runtime = LoopRuntime(loop)
     database = orm.Database(url, runtime=runtime, pool_size=CONNECTIONS, pool_wait=60.0)
@@ -66,6 +69,7 @@ def in_loop(ask: Callable[[int], None], url: str, queries: int) -> None:
 
 
 def in_threads(url: str, queries: int) -> None:
+    """All clients in as many threads as there are connections, on blocking sockets."""
     database = orm.Database(url, pool_size=CONNECTIONS, pool_wait=60.0)
 
     def client(_: int) -> None:
@@ -78,6 +82,7 @@ def in_threads(url: str, queries: int) -> None:
 
 
 def in_asyncio(url: str, queries: int) -> None:
+    """All clients as tasks of asyncio, over aiomysql's pool."""
     parts = urlsplit(url)
     sql = SQL.replace("?", "%s")
 

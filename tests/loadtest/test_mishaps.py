@@ -6,6 +6,7 @@ import json
 import signal
 import subprocess
 import time
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -17,6 +18,25 @@ from tests.support.server import Person, RunningServer, eventually, finish
 from youku_evloop.errors import ExitCode
 
 pytestmark = pytest.mark.usefixtures("nothing_is_left")
+
+
+@pytest.fixture
+def mortal(tmp_path: Path) -> Iterator[RunningServer]:
+    """A server of the test's own, which may be dead at its end."""
+    server = RunningServer(tmp_path / "server")
+    try:
+        server.start()
+        yield server
+    finally:
+        server.kill()
+
+
+def under_way(person: Person, *options: str) -> subprocess.Popen[str]:
+    """A load test that has said for the first time how it goes."""
+    running = person.start("loadtest", *options, "--progress", "json")
+    assert running.stderr is not None
+    running.stderr.readline()
+    return running
 
 
 def stall(server: RunningServer, running: subprocess.Popen[str]) -> float:
@@ -63,10 +83,8 @@ def test_in_the_closed_model_it_shows_once_for_each_client(server: RunningServer
 
 
 def test_what_is_due_and_never_answered_is_an_error(server: RunningServer, admin: Person) -> None:
-    options = ("--clients", "2", "--rate", "50", "--duration", "1s", "--timeout", "1.5", "--progress", "json", "--json")
-    running = admin.start("loadtest", *options)
-    assert running.stderr is not None
-    running.stderr.readline()
+    options = ("--clients", "2", "--rate", "50", "--duration", "1s", "--timeout", "1.5", "--json")
+    running = under_way(admin, *options)
     server.signal(signal.SIGSTOP)
     try:
         found = json.loads(finish(running).stdout)
@@ -76,70 +94,38 @@ def test_what_is_due_and_never_answered_is_an_error(server: RunningServer, admin
     assert found["requests"] + found["errors"] == found["arrivals"]["due"]
 
 
-def test_a_server_that_dies_is_counted_and_survived(tmp_path: Path) -> None:
-    server = RunningServer(tmp_path / "server")
-    server.start()
-    try:
-        options = ("--clients", "3", "--duration", "0.6s", "--progress", "json", "--json")
-        running = server.somebody("stranger").start("loadtest", *options)
-        assert running.stderr is not None
-        running.stderr.readline()
-        server.kill()
-        outcome = finish(running)
-    finally:
-        server.kill()
+def test_a_server_that_dies_is_counted_and_survived(mortal: RunningServer) -> None:
+    running = under_way(mortal.somebody("stranger"), "--clients", "3", "--duration", "0.6s", "--json")
+    mortal.kill()
+    outcome = finish(running)
     found = json.loads(outcome.stdout)
     assert outcome.code == ExitCode.OK
     assert found["requests"] > 0 and found["error_codes"].keys() == {"unreachable"}
 
 
-def test_a_server_that_has_said_goodbye_is_not_hammered(tmp_path: Path) -> None:
-    server = RunningServer(tmp_path / "server")
-    server.start()
-    try:
-        options = ("--clients", "3", "--think", "20ms", "--duration", "0.6s", "--progress", "json", "--json")
-        running = server.somebody("stranger").start("loadtest", *options)
-        assert running.stderr is not None
-        running.stderr.readline()
-        server.stop()
-        found = finish(running).document
-    finally:
-        server.kill()
+def test_a_server_that_has_said_goodbye_is_not_hammered(mortal: RunningServer) -> None:
+    options = ("--clients", "3", "--think", "20ms", "--duration", "0.6s", "--json")
+    running = under_way(mortal.somebody("stranger"), *options)
+    mortal.stop()
+    found = finish(running).document
     assert found["error_codes"].keys() == {"unreachable"}
     assert found["errors"] <= 15  # each client comes back twice a second, and not after each thought
 
 
-def test_a_server_that_restarts_at_the_end_of_a_test_is_waited_for(tmp_path: Path) -> None:
-    server = RunningServer(tmp_path / "server")
-    server.start()
-    try:
-        alice = server.create_admin("alice")
-        options = ("--scenario", "browse", "--duration", "0.4s", "--progress", "json", "--json")
-        running = alice.start("loadtest", *SMALL, *options)
-        assert running.stderr is not None
-        running.stderr.readline()
-        server.kill()
-        server.start()
-        found = finish(running).document
-        assert found["removed"]["left_behind"] is None
-        assert left_in(server) == {}
-    finally:
-        server.kill()
+def test_a_server_that_restarts_at_the_end_of_a_test_is_waited_for(mortal: RunningServer) -> None:
+    alice = mortal.create_admin("alice")
+    running = under_way(alice, *SMALL, "--scenario", "browse", "--duration", "0.4s", "--json")
+    mortal.kill()
+    mortal.start()
+    found = finish(running).document
+    assert found["removed"]["left_behind"] is None
+    assert left_in(mortal) == {}
 
 
-def test_what_cannot_be_removed_is_said(tmp_path: Path) -> None:
-    server = RunningServer(tmp_path / "server")
-    server.start()
-    try:
-        running = server.create_admin("alice").start(
-            "loadtest", *SMALL, "--scenario", "browse", "--duration", "0.4s", "--progress", "json"
-        )
-        assert running.stderr is not None
-        running.stderr.readline()
-        server.kill()
-        outcome = finish(running)
-    finally:
-        server.kill()
+def test_what_cannot_be_removed_is_said(mortal: RunningServer) -> None:
+    running = under_way(mortal.create_admin("alice"), *SMALL, "--scenario", "browse", "--duration", "0.4s")
+    mortal.kill()
+    outcome = finish(running)
     assert outcome.code == ExitCode.TEMPORARY
     assert "--clean-up" in outcome.stderr
 
